@@ -1,0 +1,81 @@
+//! What is encoded is read back; what was not encoded here is refused.
+#![allow(clippy::unwrap_used)]
+
+use pkgfs_manifest::{Attributes, Entry, Kind, Listing, NotAListing, Special, Timestamp};
+use proptest::{collection::vec, option, prelude::*};
+
+fn attributes() -> impl Strategy<Value = Attributes> {
+    (any::<u64>(), 0..0o10000u16, any::<u32>(), any::<u32>(), any::<i64>(), 0..1_000_000_000u32)
+        .prop_map(|(size, mode, uid, gid, secs, nanos)| Attributes {
+            size,
+            mode,
+            uid,
+            gid,
+            mtime: Timestamp { secs, nanos },
+        })
+}
+
+fn bytes(longest: usize) -> impl Strategy<Value = Box<[u8]>> {
+    vec(any::<u8>(), 1..longest).prop_map(Vec::into_boxed_slice)
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        Just(Kind::File),
+        Just(Kind::Directory),
+        bytes(40).prop_map(Kind::Link),
+        Just(Kind::Special(Special::Fifo)),
+        Just(Kind::Special(Special::Socket)),
+        any::<u64>().prop_map(|number| Kind::Special(Special::CharDevice(number))),
+        any::<u64>().prop_map(|number| Kind::Special(Special::BlockDevice(number))),
+    ]
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    (bytes(12), kind(), attributes(), option::of(bytes(30)))
+        .prop_map(|(name, kind, attributes, source)| Entry { name, kind, attributes, source })
+}
+
+proptest! {
+    #[test]
+    fn a_listing_survives_encoding(own in attributes(), entries in vec(entry(), 0..40)) {
+        let listing = Listing::new(own, entries);
+        prop_assert_eq!(Listing::decode(&listing.encode()), Ok(listing));
+    }
+
+    #[test]
+    fn every_entry_is_found_by_its_name(own in attributes(), entries in vec(entry(), 0..40)) {
+        let names: Vec<_> = entries.iter().map(|entry| entry.name.clone()).collect();
+        let listing = Listing::new(own, entries);
+        for name in names {
+            let index = listing.find(&name).unwrap();
+            prop_assert_eq!(&listing.entries()[index].name, &name);
+        }
+    }
+
+    #[test]
+    fn a_listing_cut_short_or_followed_by_more_is_refused(
+        own in attributes(),
+        entries in vec(entry(), 0..10),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut encoded = Listing::new(own, entries).encode();
+        prop_assert_eq!(Listing::decode(&encoded[..cut.index(encoded.len())]), Err(NotAListing));
+        encoded.push(0);
+        prop_assert_eq!(Listing::decode(&encoded), Err(NotAListing));
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in vec(any::<u8>(), 0..300)) {
+        let _ = Listing::decode(&bytes);
+    }
+}
+
+#[test]
+fn another_version_is_refused() {
+    let attributes =
+        Attributes { size: 0, mode: 0o755, uid: 0, gid: 0, mtime: Timestamp::default() };
+    let mut encoded = Listing::new(attributes, Vec::new()).encode();
+    encoded[0] += 1;
+    assert_eq!(Listing::decode(&encoded), Err(NotAListing));
+}
