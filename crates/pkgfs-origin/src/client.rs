@@ -1,0 +1,219 @@
+//! The side of origin that the daemon holds: requests in, answers out.
+//!
+//! Each call hands a [`Job`](job::Job) to one supervisor task and waits for its
+//! answer. The supervisor alone knows the worker: it gives it as many requests as it
+//! has threads, keeps their deadlines and replaces it ([`supervisor`]), by rules that
+//! are a state machine of their own ([`schedule`]). Processes are started and reaped
+//! in [`process`].
+
+mod job;
+mod process;
+mod schedule;
+mod supervisor;
+
+use std::{
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use pkgfs_manifest::{FileState, Listing};
+use rustix::io::Errno;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    Counters, Fetched, LinkBounds, NameKind, OriginError, OriginSettings, Stat,
+    protocol::{Body, Request},
+};
+use job::{Answer, Job, Reply};
+use supervisor::{Event, Supervisor};
+
+/// Shared storage, read by a worker process.
+///
+/// Cheap to clone; the worker ends with the last clone, or with [`stop`](Self::stop).
+#[derive(Debug, Clone)]
+pub struct Origin {
+    events: mpsc::UnboundedSender<Event>,
+    counters: Arc<Mutex<Counters>>,
+}
+
+impl Origin {
+    /// Starts the worker. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`OriginError::Start`] if the worker's program cannot be run.
+    pub fn start(settings: OriginSettings) -> Result<Self, OriginError> {
+        let counters = Arc::<Mutex<Counters>>::default();
+        let events = Supervisor::start(settings, counters.clone())?;
+        Ok(Self { events, counters })
+    }
+
+    /// Reads one directory: its entries with their attributes, links as `bounds` say.
+    ///
+    /// # Errors
+    /// What origin answered, or that it did not.
+    pub async fn list(
+        &self,
+        dir: &Path,
+        bounds: &Arc<LinkBounds>,
+    ) -> Result<Listing, OriginError> {
+        let bounds = LinkBounds::clone(bounds);
+        let answer = self.ask(dir, Request::List { dir: dir.to_owned(), bounds }).await?;
+        match answer.body {
+            Body::Listing => Listing::decode(&answer.raw).map_err(|_| nonsense(dir)),
+            _ => Err(nonsense(dir)),
+        }
+    }
+
+    /// Attributes of what `path` leads to, links followed.
+    ///
+    /// # Errors
+    /// What origin answered, or that it did not.
+    pub async fn stat(&self, path: &Path) -> Result<Stat, OriginError> {
+        match self.ask(path, Request::Stat(path.to_owned())).await?.body {
+            Body::Stat(stat) => Ok(stat),
+            _ => Err(nonsense(path)),
+        }
+    }
+
+    /// Reads a small file whole.
+    ///
+    /// # Errors
+    /// [`OriginError::TooLarge`] for more than `limit` bytes, [`OriginError::Changed`]
+    /// if it changed meanwhile, else what origin answered, or that it did not.
+    pub async fn read(
+        &self,
+        path: &Path,
+        limit: u64,
+    ) -> Result<(Vec<u8>, FileState), OriginError> {
+        let answer = self.ask(path, Request::Read { path: path.to_owned(), limit }).await?;
+        match answer.body {
+            Body::Content(state) if state.size == answer.raw.len() as u64 => {
+                Ok((answer.raw, state))
+            }
+            _ => Err(nonsense(path)),
+        }
+    }
+
+    /// Names and kinds in a directory, in no order, without the attributes of each.
+    ///
+    /// # Errors
+    /// What origin answered, or that it did not.
+    pub async fn names(&self, dir: &Path) -> Result<Vec<(Box<[u8]>, NameKind)>, OriginError> {
+        match self.ask(dir, Request::Names(dir.to_owned())).await?.body {
+            Body::Names(names) => Ok(names),
+            _ => Err(nonsense(dir)),
+        }
+    }
+
+    /// The path with every link in it resolved.
+    ///
+    /// # Errors
+    /// What origin answered, or that it did not.
+    pub async fn canonical(&self, path: &Path) -> Result<PathBuf, OriginError> {
+        match self.ask(path, Request::Canonical(path.to_owned())).await?.body {
+            Body::Canonical(path) => Ok(path),
+            _ => Err(nonsense(path)),
+        }
+    }
+
+    /// The `user.*` extended attributes of a path; a link is not followed. None where
+    /// storage has no such thing.
+    ///
+    /// # Errors
+    /// What origin answered, or that it did not.
+    pub async fn xattrs(&self, path: &Path) -> Result<Vec<(Box<[u8]>, Box<[u8]>)>, OriginError> {
+        match self.ask(path, Request::Xattrs(path.to_owned())).await?.body {
+            Body::Xattrs(pairs) => Ok(pairs),
+            _ => Err(nonsense(path)),
+        }
+    }
+
+    /// Copies a file that is in the state `expected` into `into`, an empty file of the
+    /// caller's that nobody else fills. Dropping the [`Fetch`] abandons the copy.
+    pub fn fetch(&self, path: &Path, expected: FileState, into: OwnedFd) -> Fetch {
+        let (progress, told) = watch::channel(0);
+        let (done, answer) = oneshot::channel();
+        let request = Request::Fetch { path: path.to_owned(), expected };
+        let job = Job {
+            path: path.to_owned(),
+            request,
+            into: Some(into),
+            reply: Reply { done, progress: Some(progress) },
+        };
+        _ = self.events.send(Event::Submit(job));
+        Fetch { path: path.to_owned(), told, answer, events: self.events.downgrade() }
+    }
+
+    /// What was done so far, and how things stand.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        *self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the worker and waits for its end; requests under way fail. Only a worker
+    /// that hangs in the kernel is left, and dies when the kernel lets go of it.
+    pub async fn stop(&self) {
+        let (done, ended) = oneshot::channel();
+        _ = self.events.send(Event::Stop(done));
+        _ = ended.await;
+    }
+
+    async fn ask(&self, path: &Path, request: Request) -> Result<Answer, OriginError> {
+        let (done, answer) = oneshot::channel();
+        let reply = Reply { done, progress: None };
+        let job = Job { path: path.to_owned(), request, into: None, reply };
+        _ = self.events.send(Event::Submit(job));
+        answer.await.unwrap_or_else(|_| Err(OriginError::Stopped { path: path.to_owned() }))
+    }
+}
+
+/// The worker answered something else than was asked.
+fn nonsense(path: &Path) -> OriginError {
+    OriginError::Io { path: path.to_owned(), errno: Errno::PROTO.raw_os_error() }
+}
+
+/// A copy under way.
+#[derive(Debug)]
+pub struct Fetch {
+    path: PathBuf,
+    told: watch::Receiver<u64>,
+    answer: oneshot::Receiver<Result<Answer, OriginError>>,
+    events: mpsc::WeakUnboundedSender<Event>,
+}
+
+impl Fetch {
+    /// Waits for more, and tells how many bytes from the beginning of the file are in
+    /// place. They were checked to be of the state that was asked for, and stay as
+    /// they are even if the copy is begun anew. `None` when no more will be told:
+    /// [`finish`](Self::finish) then answers at once.
+    pub async fn progress(&mut self) -> Option<u64> {
+        self.told.changed().await.ok()?;
+        Some(*self.told.borrow_and_update())
+    }
+
+    /// Waits for the whole file.
+    ///
+    /// # Errors
+    /// [`OriginError::Changed`] if the file is not in the expected state or changed
+    /// meanwhile, else what origin answered, or that it did not. The file given then
+    /// holds nothing of use.
+    pub async fn finish(mut self) -> Result<Fetched, OriginError> {
+        match (&mut self.answer).await {
+            Ok(Ok(Answer { body: Body::Fetched(fetched), .. })) => Ok(fetched),
+            Ok(Ok(_)) => Err(nonsense(&self.path)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(OriginError::Stopped { path: self.path.clone() }),
+        }
+    }
+}
+
+impl Drop for Fetch {
+    /// Lets the supervisor look for fetches that nobody waits for.
+    fn drop(&mut self) {
+        self.answer.close();
+        if let Some(events) = self.events.upgrade() {
+            _ = events.send(Event::Abandoned);
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! Which request goes to the worker when, how long it may take, and when the worker
+//! is given up. A state machine without I/O or clock, so that every rule is tested.
+//!
+//! A request is sent only when a thread of the worker is free to serve it at once, so
+//! its deadline runs from then, or from its last progress. Fetches never take the
+//! last quarter of the threads: a look-up does not wait behind long copies.
+//!
+//! A request past its deadline is judged by whether the process still speaks (one
+//! that is silent for half a deadline is pinged). If it does, the request fails and
+//! its thread counts as stuck until it answers after all; with more than half of the
+//! threads stuck, or a silent process, the worker is wedged and given up, and its
+//! other requests go to the next one. No request is given to more than two workers.
+//! A waiting request fails once nothing was answered for a whole deadline.
+
+use std::{
+    collections::{BTreeMap, HashSet, VecDeque},
+    time::{Duration, Instant},
+};
+
+/// Most workers that one request is given to.
+const TRIES: u8 = 2;
+/// First pause before the next worker, after one that died without any answer.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Longest wait before one more worker is risked beyond `max_left_behind`.
+const LONGEST_PROBE: Duration = Duration::from_secs(600);
+
+/// What the schedule must know of a request.
+pub(crate) trait Task {
+    /// Whether it fills a file, which must never be done by two workers at a time.
+    fn fills_file(&self) -> bool;
+    /// Whether nobody waits for it any more.
+    fn is_abandoned(&self) -> bool;
+}
+
+/// Limits, as in [`OriginSettings`](crate::OriginSettings).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    pub(crate) parallel: usize,
+    pub(crate) deadline: Duration,
+    pub(crate) max_left_behind: usize,
+}
+
+/// A request that no worker has at the moment.
+#[derive(Debug)]
+pub(crate) struct Waiting<T> {
+    pub(crate) task: T,
+    since: Instant,
+    tries: u8,
+}
+
+#[derive(Debug)]
+struct Flight<T> {
+    waiting: Waiting<T>,
+    /// When it was sent or last got on.
+    moved: Instant,
+    cancelled: bool,
+}
+
+#[derive(Debug)]
+struct Worker {
+    /// When it last said anything.
+    heard: Instant,
+    pinged: bool,
+    answered: bool,
+    /// Requests given up whose threads have not come back.
+    stuck: HashSet<u64>,
+}
+
+/// What must be done because time has passed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Due<T> {
+    /// Ask the worker whether it lives.
+    Ping,
+    /// This request fails.
+    TimedOut(T),
+    /// The worker must be given up.
+    Wedged,
+}
+
+/// The requests of a worker that is gone.
+#[derive(Debug)]
+pub(crate) struct Departed<T> {
+    /// To be submitted again by [`Schedule::resume`], but only once the process is
+    /// known to be dead: until then it may still write to their files.
+    pub(crate) held: Vec<Waiting<T>>,
+    /// Given to two workers already: they fail.
+    pub(crate) failed: Vec<T>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Schedule<T> {
+    rules: Rules,
+    next_id: u64,
+    lookups: VecDeque<Waiting<T>>,
+    fetches: VecDeque<Waiting<T>>,
+    flights: BTreeMap<u64, Flight<T>>,
+    worker: Option<Worker>,
+    left_behind: usize,
+    /// When something was last answered or got on.
+    progress: Instant,
+    pause: Duration,
+    start_after: Instant,
+    probe: Duration,
+    probe_after: Instant,
+}
+
+impl<T: Task> Schedule<T> {
+    pub(crate) fn new(rules: Rules, now: Instant) -> Self {
+        Self {
+            rules,
+            next_id: 0,
+            lookups: VecDeque::new(),
+            fetches: VecDeque::new(),
+            flights: BTreeMap::new(),
+            worker: None,
+            left_behind: 0,
+            progress: now,
+            pause: FIRST_PAUSE,
+            start_after: now,
+            probe: rules.deadline,
+            probe_after: now,
+        }
+    }
+
+    /// Takes a request, or gives it back if no worker can be had.
+    pub(crate) fn submit(&mut self, task: T, now: Instant) -> Result<(), T> {
+        if self.worker.is_none() && !self.may_start(now) {
+            return Err(task);
+        }
+        let waiting = Waiting { task, since: now, tries: 0 };
+        self.queue(&waiting.task).push_back(waiting);
+        Ok(())
+    }
+
+    /// Takes back a request that was held, at the head of the queue.
+    pub(crate) fn resume(&mut self, waiting: Waiting<T>) {
+        self.queue(&waiting.task).push_front(waiting);
+    }
+
+    fn queue(&mut self, task: &T) -> &mut VecDeque<Waiting<T>> {
+        if task.fills_file() { &mut self.fetches } else { &mut self.lookups }
+    }
+
+    /// Requests for which the worker has a free thread now.
+    pub(crate) fn dispatch(&mut self, now: Instant) -> Vec<(u64, &T)> {
+        let Some(worker) = &self.worker else { return Vec::new() };
+        let busy = worker.stuck.len() + self.flights.len();
+        let mut free = self.rules.parallel.saturating_sub(busy);
+        let copying = self.flights.values().filter(|f| f.waiting.task.fills_file()).count();
+        let most_copies = self.rules.parallel - self.rules.parallel / 4;
+        let mut free_for_copies = most_copies.saturating_sub(copying);
+        let first = self.next_id;
+        while free > 0 {
+            let next = self.lookups.pop_front().or_else(|| {
+                if free_for_copies > 0 { self.fetches.pop_front() } else { None }
+            });
+            let Some(mut waiting) = next else { break };
+            if waiting.task.is_abandoned() {
+                continue;
+            }
+            waiting.tries += 1;
+            free -= 1;
+            free_for_copies -= usize::from(waiting.task.fills_file());
+            let flight = Flight { waiting, moved: now, cancelled: false };
+            self.flights.insert(self.next_id, flight);
+            self.next_id += 1;
+        }
+        self.flights.range(first..).map(|(&id, flight)| (id, &flight.waiting.task)).collect()
+    }
+
+    /// Whether a worker should be started now.
+    pub(crate) fn wants_worker(&self, now: Instant) -> bool {
+        let idle = self.lookups.is_empty() && self.fetches.is_empty();
+        self.worker.is_none() && !idle && now >= self.start_after && self.may_start(now)
+    }
+
+    fn may_start(&self, now: Instant) -> bool {
+        let most = self.rules.max_left_behind;
+        self.left_behind < most || (self.left_behind < 2 * most && now >= self.probe_after)
+    }
+
+    pub(crate) fn worker_started(&mut self, now: Instant) {
+        let stuck = HashSet::new();
+        self.worker = Some(Worker { heard: now, pinged: false, answered: false, stuck });
+    }
+
+    /// No worker could be started: the next attempt waits.
+    pub(crate) fn start_failed(&mut self, now: Instant) {
+        self.start_after = now + self.pause;
+        self.pause = (2 * self.pause).min(LONGEST_PAUSE);
+    }
+
+    /// The worker died or is given up. It counts as left behind until
+    /// [`reaped`](Self::reaped).
+    pub(crate) fn worker_departed(&mut self, now: Instant) -> Departed<T> {
+        let mut departed = Departed { held: Vec::new(), failed: Vec::new() };
+        let Some(worker) = self.worker.take() else { return departed };
+        if !worker.answered {
+            self.start_failed(now);
+        }
+        self.left_behind += 1;
+        if self.left_behind >= self.rules.max_left_behind {
+            self.probe_after = now + self.probe;
+            self.probe = (2 * self.probe).min(LONGEST_PROBE.max(self.rules.deadline));
+        }
+        for flight in std::mem::take(&mut self.flights).into_values().rev() {
+            let mut waiting = flight.waiting;
+            waiting.since = now;
+            if waiting.tries >= TRIES {
+                departed.failed.push(waiting.task);
+            } else if waiting.task.fills_file() {
+                departed.held.push(waiting);
+            } else {
+                self.resume(waiting);
+            }
+        }
+        departed
+    }
+
+    /// A worker that departed is dead.
+    pub(crate) fn reaped(&mut self) {
+        self.left_behind = self.left_behind.saturating_sub(1);
+    }
+
+    /// All that wait, when no worker can be had for them.
+    pub(crate) fn turn_away(&mut self, now: Instant) -> Vec<T> {
+        if self.worker.is_some() || self.may_start(now) { Vec::new() } else { self.drain() }
+    }
+
+    /// All that wait or are under way.
+    pub(crate) fn drain(&mut self) -> Vec<T> {
+        let flights = std::mem::take(&mut self.flights).into_values().map(|f| f.waiting);
+        let queued = self.lookups.drain(..).chain(self.fetches.drain(..));
+        queued.chain(flights).map(|waiting| waiting.task).collect()
+    }
+
+    /// The worker said something.
+    pub(crate) fn heard(&mut self, now: Instant) {
+        if let Some(worker) = &mut self.worker {
+            worker.heard = now;
+            worker.pinged = false;
+        }
+    }
+
+    /// A request got on.
+    pub(crate) fn got_on(&mut self, id: u64, now: Instant) -> Option<&T> {
+        self.progress = now;
+        let flight = self.flights.get_mut(&id)?;
+        flight.moved = now;
+        Some(&flight.waiting.task)
+    }
+
+    /// A request is answered; `None` for one that was given up.
+    pub(crate) fn answered(&mut self, id: u64, now: Instant) -> Option<T> {
+        self.progress = now;
+        self.pause = FIRST_PAUSE;
+        self.probe = self.rules.deadline;
+        if let Some(worker) = &mut self.worker {
+            worker.answered = true;
+            worker.stuck.remove(&id);
+        }
+        self.flights.remove(&id).map(|flight| flight.waiting.task)
+    }
+
+    /// Requests under way that nobody waits for any more, each told once.
+    pub(crate) fn newly_abandoned(&mut self) -> Vec<u64> {
+        let flights = self.flights.iter_mut();
+        let gone = flights.filter(|(_, f)| !f.cancelled && f.waiting.task.is_abandoned());
+        gone.map(|(&id, flight)| {
+            flight.cancelled = true;
+            id
+        })
+        .collect()
+    }
+
+    /// What the passing of time asks for.
+    pub(crate) fn tick(&mut self, now: Instant) -> Vec<Due<T>> {
+        let deadline = self.rules.deadline;
+        let mut due = Vec::new();
+        let late = |id_flight: &(&u64, &Flight<T>)| now >= id_flight.1.moved + deadline;
+        let expired: Vec<u64> = self.flights.iter().filter(late).map(|(&id, _)| id).collect();
+        if let Some(worker) = &mut self.worker {
+            let silent = now.saturating_duration_since(worker.heard);
+            if !expired.is_empty() && silent >= deadline * 3 / 4 {
+                due.push(Due::Wedged);
+            } else {
+                for id in expired {
+                    worker.stuck.insert(id);
+                    let flight = self.flights.remove(&id);
+                    due.extend(flight.map(|flight| Due::TimedOut(flight.waiting.task)));
+                }
+                if worker.stuck.len() * 2 > self.rules.parallel {
+                    due.push(Due::Wedged);
+                } else if !self.flights.is_empty() && !worker.pinged && silent >= deadline / 2 {
+                    worker.pinged = true;
+                    due.push(Due::Ping);
+                }
+            }
+        }
+        for queue in [&mut self.lookups, &mut self.fetches] {
+            while queue.front().is_some_and(|w| now >= w.since.max(self.progress) + deadline) {
+                due.extend(queue.pop_front().map(|waiting| Due::TimedOut(waiting.task)));
+            }
+        }
+        due
+    }
+
+    /// When [`tick`](Self::tick) or [`wants_worker`](Self::wants_worker) must be asked
+    /// next.
+    pub(crate) fn wake(&self) -> Option<Instant> {
+        let deadline = self.rules.deadline;
+        let flights = self.flights.values().map(|flight| flight.moved + deadline);
+        let fronts = [self.lookups.front(), self.fetches.front()].into_iter().flatten();
+        let queued = fronts.map(|waiting| waiting.since.max(self.progress) + deadline);
+        let ping = self.worker.as_ref().filter(|w| !w.pinged && !self.flights.is_empty());
+        let ping = ping.map(|worker| worker.heard + deadline / 2);
+        let idle = self.lookups.is_empty() && self.fetches.is_empty();
+        let start = (self.worker.is_none() && !idle).then_some(self.start_after);
+        flights.chain(queued).chain(ping).chain(start).min()
+    }
+
+    /// Workers that departed and are not dead yet.
+    pub(crate) fn left_behind(&self) -> usize {
+        self.left_behind
+    }
+
+    /// Threads of the present worker that do not come back.
+    pub(crate) fn stuck(&self) -> usize {
+        self.worker.as_ref().map_or(0, |worker| worker.stuck.len())
+    }
+}

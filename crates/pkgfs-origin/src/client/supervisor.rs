@@ -1,0 +1,416 @@
+//! The task that owns the worker.
+//!
+//! It alone changes the [`Schedule`], so there are no locks and no races between a
+//! late answer, a deadline and a death: each is an event, taken one at a time. Events
+//! of a worker carry its generation; those of a former one are ignored.
+
+use std::{
+    io::{self, IoSlice},
+    mem::MaybeUninit,
+    os::fd::{AsFd, OwnedFd},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use tokio::{
+    io::{AsyncReadExt, Interest},
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    process::Child,
+    sync::{mpsc, oneshot},
+    task::{JoinHandle, JoinSet},
+};
+use tracing::{info, warn};
+
+use super::{
+    job::{Answer, Job},
+    process::{Started, Starter},
+    schedule::{Due, Rules, Schedule, Task, Waiting},
+};
+use crate::{
+    Counters, OriginError, OriginSettings,
+    protocol::{Body, Envelope, MAX_DESCRIPTORS, Message, Request, frame, frame_length},
+};
+
+/// How long a killed worker may take to die before it counts as hanging in the
+/// kernel.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Something the supervisor must act on.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Submit(Job),
+    /// Somebody stopped waiting for a fetch.
+    Abandoned,
+    Said(u64, Message, Vec<u8>),
+    /// The conversation with this worker is over.
+    Closed(u64),
+    /// A worker that departed is dead.
+    Reaped(Vec<Waiting<Job>>),
+    /// A worker that departed does not die.
+    LeftBehind(Vec<Waiting<Job>>),
+    Stop(oneshot::Sender<()>),
+}
+
+impl Task for Job {
+    fn fills_file(&self) -> bool {
+        self.is_fetch()
+    }
+
+    fn is_abandoned(&self) -> bool {
+        Job::is_abandoned(self)
+    }
+}
+
+/// Bytes for the worker, and descriptors that go with the first of them.
+type Outgoing = (Vec<u8>, Vec<OwnedFd>);
+
+#[derive(Debug)]
+struct Worker {
+    child: Child,
+    outbox: mpsc::UnboundedSender<Outgoing>,
+    talk: [JoinHandle<()>; 2],
+}
+
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    settings: OriginSettings,
+    starter: Starter,
+    schedule: Schedule<Job>,
+    worker: Option<Worker>,
+    generation: u64,
+    reapers: JoinSet<()>,
+    events: mpsc::WeakUnboundedSender<Event>,
+    counters: Arc<Mutex<Counters>>,
+}
+
+impl Supervisor {
+    /// Starts the first worker and the task that watches it.
+    pub(crate) fn start(
+        mut settings: OriginSettings,
+        counters: Arc<Mutex<Counters>>,
+    ) -> Result<mpsc::UnboundedSender<Event>, OriginError> {
+        settings.parallel = settings.parallel.max(1);
+        settings.max_left_behind = settings.max_left_behind.max(1);
+        let rules = Rules {
+            parallel: settings.parallel,
+            deadline: settings.deadline,
+            max_left_behind: settings.max_left_behind,
+        };
+        let (events, inbox) = mpsc::unbounded_channel();
+        let mut supervisor = Self {
+            starter: Starter::new(settings.command.clone())?,
+            settings,
+            schedule: Schedule::new(rules, Instant::now()),
+            worker: None,
+            generation: 0,
+            reapers: JoinSet::new(),
+            events: events.downgrade(),
+            counters,
+        };
+        supervisor.start_worker()?;
+        supervisor.publish();
+        tokio::spawn(supervisor.run(inbox));
+        Ok(events)
+    }
+
+    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Event>) {
+        let mut stop = None;
+        loop {
+            let wake = self.schedule.wake();
+            let sleep = async {
+                match wake {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                event = inbox.recv() => match event {
+                    None => break,
+                    Some(Event::Stop(done)) => {
+                        stop = Some(done);
+                        break;
+                    }
+                    Some(event) => self.take(event),
+                },
+                () = sleep => {}
+            }
+            // What has queued up meanwhile goes to the worker as one batch.
+            while let Ok(event) = inbox.try_recv() {
+                if let Event::Stop(done) = event {
+                    stop = Some(done);
+                    break;
+                }
+                self.take(event);
+            }
+            if stop.is_some() {
+                break;
+            }
+            self.tick();
+            self.start_if_wanted();
+            self.dispatch();
+            self.publish();
+        }
+        self.end().await;
+        drop(stop);
+    }
+
+    fn take(&mut self, event: Event) {
+        let now = Instant::now();
+        match event {
+            Event::Submit(job) => {
+                self.count(|counters| counters.requests += 1);
+                if let Err(job) = self.schedule.submit(job, now) {
+                    self.turn_away(job);
+                }
+            }
+            Event::Abandoned => {
+                let gone = self.schedule.newly_abandoned();
+                let cancel = |id| Envelope { id, request: Request::Cancel };
+                self.send(gone.into_iter().map(cancel).collect(), Vec::new());
+            }
+            Event::Said(generation, message, raw) if generation == self.generation => {
+                self.hear(message, raw, now);
+            }
+            Event::Closed(generation) if generation == self.generation => {
+                warn!("the process that reads shared storage died; it is replaced");
+                self.dismiss(false);
+            }
+            Event::Reaped(held) => {
+                self.schedule.reaped();
+                held.into_iter().for_each(|waiting| self.schedule.resume(waiting));
+            }
+            Event::LeftBehind(held) => {
+                warn!("a process that reads shared storage hangs in the kernel; it is left behind");
+                for waiting in held {
+                    self.time_out(waiting.task);
+                }
+            }
+            Event::Said(..) | Event::Closed(_) | Event::Stop(_) => {}
+        }
+    }
+
+    fn hear(&mut self, message: Message, raw: Vec<u8>, now: Instant) {
+        self.count(|counters| counters.operations.add(&message.operations));
+        self.schedule.heard(now);
+        match message.body {
+            Body::Pong => {}
+            Body::Progress(bytes) => {
+                if let Some(job) = self.schedule.got_on(message.id, now) {
+                    job.tell(bytes);
+                }
+            }
+            body => {
+                if let Some(job) = self.schedule.answered(message.id, now) {
+                    job.answer(Answer { body, raw });
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        for due in self.schedule.tick(Instant::now()) {
+            match due {
+                Due::Ping => {
+                    let ping = Envelope { id: u64::MAX, request: Request::Ping };
+                    self.send(vec![ping], Vec::new());
+                }
+                Due::TimedOut(job) => self.time_out(job),
+                Due::Wedged => {
+                    warn!("the process that reads shared storage hangs; it is replaced");
+                    self.dismiss(true);
+                }
+            }
+        }
+    }
+
+    fn start_if_wanted(&mut self) {
+        let now = Instant::now();
+        if self.schedule.wants_worker(now)
+            && let Err(error) = self.start_worker()
+        {
+            warn!("{error}");
+            self.schedule.start_failed(now);
+        }
+        for job in self.schedule.turn_away(now) {
+            self.turn_away(job);
+        }
+    }
+
+    fn start_worker(&mut self) -> Result<(), OriginError> {
+        let Started { child, socket } = self.starter.start()?;
+        let socket = UnixStream::from_std(socket).map_err(|error| OriginError::Start {
+            program: "the worker".to_owned(),
+            reason: error.to_string(),
+        })?;
+        self.generation += 1;
+        let (from, to) = socket.into_split();
+        let (outbox, letters) = mpsc::unbounded_channel();
+        let listening = tokio::spawn(listen(from, self.generation, self.events.clone()));
+        let talk = [listening, tokio::spawn(speak(to, letters))];
+        info!(pid = child.id(), "started a process to read shared storage");
+        self.worker = Some(Worker { child, outbox, talk });
+        self.schedule.worker_started(Instant::now());
+        self.count(|counters| counters.started += 1);
+        Ok(())
+    }
+
+    /// Kills the worker, and moves its requests to the next where that is safe.
+    fn dismiss(&mut self, wedged: bool) {
+        let Some(mut worker) = self.worker.take() else { return };
+        worker.talk.iter().for_each(JoinHandle::abort);
+        _ = worker.child.start_kill();
+        self.count(|counters| counters.replaced += 1);
+        let departed = self.schedule.worker_departed(Instant::now());
+        for job in departed.failed {
+            if wedged {
+                self.time_out(job);
+            } else {
+                job.fail(|path| OriginError::WorkerLost { path });
+            }
+        }
+        self.reapers.spawn(reap(worker.child, departed.held, self.events.clone()));
+        while self.reapers.try_join_next().is_some() {}
+    }
+
+    fn dispatch(&mut self) {
+        let mut batch = Vec::new();
+        let mut files = Vec::new();
+        let mut broken = Vec::new();
+        let mut batches = Vec::new();
+        for (id, job) in self.schedule.dispatch(Instant::now()) {
+            match job.into.as_ref().map(OwnedFd::try_clone).transpose() {
+                Ok(file) => files.extend(file),
+                Err(error) => {
+                    broken.push((id, error));
+                    continue;
+                }
+            }
+            batch.push(Envelope { id, request: job.request.clone() });
+            if files.len() == MAX_DESCRIPTORS {
+                batches.push((std::mem::take(&mut batch), std::mem::take(&mut files)));
+            }
+        }
+        batches.push((batch, files));
+        for (batch, files) in batches {
+            self.send(batch, files);
+        }
+        for (id, error) in broken {
+            let errno = error.raw_os_error().unwrap_or_default();
+            if let Some(job) = self.schedule.answered(id, Instant::now()) {
+                job.fail(|path| OriginError::Destination { path, errno });
+            }
+        }
+    }
+
+    fn send(&self, batch: Vec<Envelope>, files: Vec<OwnedFd>) {
+        if let Some(worker) = &self.worker
+            && !batch.is_empty()
+        {
+            self.count(|counters| counters.batches += 1);
+            _ = worker.outbox.send((frame(&batch, &[]), files));
+        }
+    }
+
+    fn time_out(&self, job: Job) {
+        self.count(|counters| counters.timed_out += 1);
+        let after = self.settings.deadline;
+        job.fail(|path| OriginError::TimedOut { path, after });
+    }
+
+    fn turn_away(&self, job: Job) {
+        let left_behind = self.schedule.left_behind();
+        job.fail(|path| OriginError::Unavailable { path, left_behind });
+    }
+
+    async fn end(mut self) {
+        for job in self.schedule.drain() {
+            job.fail(|path| OriginError::Stopped { path });
+        }
+        self.dismiss(false);
+        self.publish();
+        let reapers = async { while self.reapers.join_next().await.is_some() {} };
+        _ = tokio::time::timeout(GRACE, reapers).await;
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Counters)) {
+        change(&mut self.counters.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn publish(&self) {
+        let (left_behind, stuck) = (self.schedule.left_behind(), self.schedule.stuck());
+        let pid = self.worker.as_ref().and_then(|worker| worker.child.id());
+        self.count(|c| (c.left_behind, c.stuck, c.pid) = (left_behind, stuck, pid));
+    }
+}
+
+/// Waits for the end of a killed worker, and tells.
+async fn reap(
+    mut child: Child,
+    mut held: Vec<Waiting<Job>>,
+    events: mpsc::WeakUnboundedSender<Event>,
+) {
+    let tell = |event| _ = events.upgrade().map(|events| events.send(event));
+    if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
+        tell(Event::LeftBehind(std::mem::take(&mut held)));
+        _ = child.wait().await;
+    }
+    tell(Event::Reaped(held));
+}
+
+/// Passes on what the worker says, until it says nothing more.
+async fn listen(
+    mut from: OwnedReadHalf,
+    generation: u64,
+    events: mpsc::WeakUnboundedSender<Event>,
+) {
+    while let Ok((message, raw)) = hear(&mut from).await {
+        let Some(events) = events.upgrade() else { return };
+        _ = events.send(Event::Said(generation, message, raw));
+    }
+    _ = events.upgrade().map(|events| events.send(Event::Closed(generation)));
+}
+
+async fn hear(from: &mut OwnedReadHalf) -> io::Result<(Message, Vec<u8>)> {
+    let mut prefix = [0; 4];
+    from.read_exact(&mut prefix).await?;
+    let length = frame_length(prefix).ok_or(io::ErrorKind::InvalidData)?;
+    let mut bytes = vec![0; length];
+    from.read_exact(&mut bytes).await?;
+    let (message, raw) =
+        postcard::take_from_bytes(&bytes).map_err(|_| io::ErrorKind::InvalidData)?;
+    let raw = raw.to_vec();
+    Ok((message, raw))
+}
+
+/// Sends what is to be sent, until the worker takes no more (its death is noticed by
+/// [`listen`]).
+async fn speak(to: OwnedWriteHalf, mut letters: mpsc::UnboundedReceiver<Outgoing>) {
+    while let Some((bytes, files)) = letters.recv().await {
+        let mut rest = &bytes[..];
+        let mut files = &files[..];
+        while !rest.is_empty() {
+            let socket: &UnixStream = to.as_ref();
+            match socket.async_io(Interest::WRITABLE, || send_some(socket, rest, files)).await {
+                Ok(sent) => rest = &rest[sent..],
+                Err(_) => return,
+            }
+            files = &[];
+        }
+    }
+}
+
+fn send_some(socket: &UnixStream, bytes: &[u8], files: &[OwnedFd]) -> io::Result<usize> {
+    let files: Vec<_> = files.iter().map(AsFd::as_fd).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !files.is_empty() && !control.push(SendAncillaryMessage::ScmRights(&files)) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // Else a worker that just died would kill the daemon too.
+    let flags = SendFlags::NOSIGNAL;
+    Ok(sendmsg(socket, &[IoSlice::new(bytes)], &mut control, flags)?)
+}

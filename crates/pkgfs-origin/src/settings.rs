@@ -1,0 +1,33 @@
+//! How the worker is started, and how long it may take.
+
+use std::{ffi::OsString, time::Duration};
+
+/// Settings of an [`Origin`](crate::Origin).
+#[derive(Debug, Clone)]
+pub struct OriginSettings {
+    /// The worker's program and arguments. It must call
+    /// [`worker::main`](crate::worker::main).
+    pub command: Vec<OsString>,
+    /// Requests a worker serves at a time, each on a thread of its own.
+    pub parallel: usize,
+    /// Longest wait for an answer, or for the next progress of a fetch or a long
+    /// listing.
+    pub deadline: Duration,
+    /// Workers that could not be killed and may exist at once.
+    pub max_left_behind: usize,
+}
+
+impl Default for OriginSettings {
+    /// This same program, started again as `origin-worker`.
+    ///
+    /// `/proc/self/exe` is the running program even after an upgrade replaced its
+    /// file.
+    fn default() -> Self {
+        Self {
+            command: vec!["/proc/self/exe".into(), "origin-worker".into()],
+            parallel: 16,
+            deadline: Duration::from_secs(30),
+            max_left_behind: 4,
+        }
+    }
+}
