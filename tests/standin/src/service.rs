@@ -184,7 +184,6 @@ impl Service {
         while let Some(job) = self.next() {
             // A panic must cost its own caller an EIO, not the mount a slot.
             catch_unwind(AssertUnwindSafe(|| self.serve(job))).ok();
-            self.lock().in_service -= 1;
         }
     }
 
@@ -209,14 +208,26 @@ impl Service {
     }
 
     fn serve(&self, job: Job) {
+        let slot = Slot(self);
         let began = Instant::now();
         let outcome = (job.work)(job.verdict);
         self.cost.pay(began, outcome.bytes);
         self.counts.answered(job.operation, &job.path, outcome.bytes);
+        // Before the answer, or the caller's next operation would seem to overlap this one.
+        drop(slot);
         (outcome.send)();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The slot that an operation in service holds.
+struct Slot<'a>(&'a Service);
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.0.lock().in_service -= 1;
     }
 }

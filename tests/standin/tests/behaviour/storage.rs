@@ -22,6 +22,8 @@ impl Storage {
         let (source, mount) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fill(source.path());
         let process = StandinProcess::spawn(BINARY, source.path(), mount.path(), options).unwrap();
+        // The kernel asks once for the attributes of a new root: before anything is counted.
+        fs::metadata(mount.path()).unwrap();
         Self { process, source, mount }
     }
 
