@@ -1,1 +1,104 @@
-//! See Cargo.toml.
+//! The local store: what a machine keeps of the variants it has used.
+//!
+//! A store is one directory: blobs named by the digest of their bytes, one SQLite
+//! database, and the private areas `partial/`, `staging/` and `sys/`. The database
+//! holds registrations (which variants are shown, and where), directories (listings
+//! of origin, each immutable once recorded), contents (which blob holds the bytes of
+//! a file of a listing) and recency. `docs/format.md` describes all of it.
+//!
+//! Bytes come in through a [`Partial`] that someone fills, and become visible by
+//! [`Store::commit`], many at a time: synced, renamed into place, and only then named
+//! in the database.
+//!
+//! Invariants: a content in the database names a blob that is whole and durable; a
+//! blob never changes and has one name; what was acknowledged outlives a kill at any
+//! instant; opening walks no blobs.
+//!
+//! ```
+//! # use pkgfs_store::{NewRegistration, RegistrationState, Store};
+//! # let dir = tempfile::tempdir()?;
+//! let store = Store::open(dir.path())?;
+//! let numpy = store.register(NewRegistration {
+//!     name: "numpy".into(),
+//!     version_dir: "2.2.6".into(),
+//!     h4: "8418".into(),
+//!     stem: "a".into(),
+//!     handle_key: "filesystem.variant /sw/pkg numpy 2.2.6".into(),
+//!     json: "{}".into(),
+//!     repository: "/sw/pkg".into(),
+//!     root: Some("/sw/pkg/numpy/2.2.6".into()),
+//!     state: RegistrationState::Served,
+//! })?;
+//! assert_eq!(store.registrations()?, [numpy]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod blobs;
+mod caretaker;
+mod columns;
+mod commit;
+mod contents;
+mod database;
+mod directories;
+mod error;
+mod layout;
+mod network;
+mod open;
+mod partial;
+mod registrations;
+mod staging;
+mod sweep;
+mod usage;
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{Mutex, atomic::AtomicU64},
+};
+
+pub use commit::{Committed, Finished};
+pub use contents::{FileKey, Xattr};
+pub use directories::{Directory, DirectoryId, NewDirectory};
+pub use error::StoreError;
+pub use partial::Partial;
+pub use registrations::{NewRegistration, Registration, RegistrationId, RegistrationState};
+pub use usage::{Recorded, Usage};
+
+use caretaker::Caretaker;
+use database::Database;
+use layout::Layout;
+
+/// An open store. One process at a time has it open; its threads share it.
+pub struct Store {
+    /// Before the database, so that it is stopped first.
+    caretaker: Caretaker,
+    database: Database,
+    /// Held while files below `blobs/` come and go, before and longer than the
+    /// database's writer: whoever finds a blob there can rely on it until released.
+    placing: Mutex<()>,
+    /// Number of the next file or directory that needs a name of its own.
+    next: AtomicU64,
+    layout: Layout,
+    /// Locked while the store is open; the system unlocks it however we end.
+    _lock: File,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("dir", &self.dir()).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// The store's directory, an absolute path without links.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.layout.dir()
+    }
+
+    /// The directory for rez's own `.sys` files, which the store keeps and never reads.
+    #[must_use]
+    pub fn sys_dir(&self) -> PathBuf {
+        self.layout.sys()
+    }
+}

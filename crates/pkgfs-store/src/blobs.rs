@@ -1,0 +1,297 @@
+//! The bytes themselves: files named by the digest of what they hold.
+//!
+//! A file below `blobs/` and the row that makes it visible come and go under the lock
+//! `placing`. Coming: the file is durable at its place first, then the row is written.
+//! Going: the removal of the row is durable first, then the file is unlinked. A commit
+//! that finds its blob already there therefore keeps the lock until its own row refers
+//! to it, and a removal cannot come between.
+//!
+//! Invariant: while a file may be there without a content that refers to it, its digest
+//! is in the table `unsettled`, and the next open settles it.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+use pkgfs_manifest::{BlobDigest, Timestamp};
+use rusqlite::{Transaction, params};
+use rustix::fs::OFlags;
+
+use crate::{RegistrationId, Store, StoreError, columns::Digest, database::lock};
+
+impl Store {
+    /// Opens a blob for reading. Nothing if its file is not there: it was lost behind
+    /// our back, and [`forget_blob`](Self::forget_blob) lets it be fetched anew.
+    ///
+    /// # Errors
+    /// When it is there and cannot be opened.
+    pub fn open_blob(&self, digest: &BlobDigest) -> Result<Option<File>, StoreError> {
+        let path = self.layout.blob(digest);
+        match open_read_only(&path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::io("open", &path, error)),
+        }
+    }
+
+    /// Forgets a blob whose file was lost, and all contents that refer to it. Does
+    /// nothing if the file is there (again).
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn forget_blob(&self, digest: &BlobDigest) -> Result<(), StoreError> {
+        let _placing = lock(&self.placing);
+        if self.is_placed(digest)? {
+            return Ok(());
+        }
+        self.database.write(|transaction| {
+            let digest = Digest(*digest);
+            transaction
+                .prepare_cached("DELETE FROM contents WHERE digest = ?1")?
+                .execute([&digest])?;
+            transaction
+                .prepare_cached("DELETE FROM blobs WHERE digest = ?1")?
+                .execute([&digest])?;
+            Ok(())
+        })
+    }
+
+    /// Makes a blob of a finished file of a staging tree: hashes it, syncs it and moves
+    /// it into place, or drops it if there is an equal blob. Gives its digest and size.
+    /// Nobody may have it open for writing. The blob stays until the store is next
+    /// opened, and longer once a directory is recorded that carries it.
+    ///
+    /// # Errors
+    /// When it is no regular file, or cannot be read, synced or moved.
+    pub fn adopt(&self, path: &Path) -> Result<(BlobDigest, u64), StoreError> {
+        let file = open_read_only(path).map_err(|e| StoreError::io("open", path, e))?;
+        let metadata = file.metadata().map_err(|e| StoreError::io("stat", path, e))?;
+        if !metadata.is_file() {
+            let kind = io::Error::from(io::ErrorKind::InvalidInput);
+            return Err(StoreError::io("adopt what is no regular file,", path, kind));
+        }
+        if metadata.nlink() == 1 {
+            return self.adopt_file(&file, path);
+        }
+        // Under another name it could still be written to.
+        let copy = self.partial()?;
+        io::copy(&mut &file, &mut copy.file()).map_err(|e| StoreError::io("copy", path, e))?;
+        let reread =
+            open_read_only(copy.path()).map_err(|e| StoreError::io("open", copy.path(), e))?;
+        let adopted = self.adopt_file(&reread, copy.path())?;
+        fs::remove_file(path).map_err(|e| StoreError::io("remove", path, e))?;
+        Ok(adopted)
+    }
+
+    fn adopt_file(&self, file: &File, path: &Path) -> Result<(BlobDigest, u64), StoreError> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(file).map_err(|e| StoreError::io("read", path, e))?;
+        let digest = BlobDigest::from_bytes(hasher.finalize().into());
+        let size = hasher.count();
+        file.set_permissions(fs::Permissions::from_mode(0o400))
+            .map_err(|e| StoreError::io("chmod", path, e))?;
+        file.sync_all().map_err(|e| StoreError::io("sync", path, e))?;
+
+        let _placing = lock(&self.placing);
+        if self.is_known(&digest)? && self.is_placed(&digest)? {
+            fs::remove_file(path).map_err(|e| StoreError::io("remove", path, e))?;
+            // Held for the directory to come, whatever is released until then.
+            self.database.write(|transaction| hold(transaction, &digest))?;
+            return Ok((digest, size));
+        }
+        self.place(&[(digest, path)])?;
+        self.database.write(|transaction| {
+            insert(transaction, &digest, size, Timestamp::now())?;
+            hold(transaction, &digest)
+        })?;
+        Ok((digest, size))
+    }
+
+    /// Sets when blobs were last read, where that is later than what is known. Not
+    /// synced; those that are gone are passed over.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn touch_blobs(&self, used: &[(BlobDigest, Timestamp)]) -> Result<(), StoreError> {
+        let sql = "UPDATE blobs SET used_secs = ?2, used_nanos = ?3
+                   WHERE digest = ?1 AND (used_secs, used_nanos) < (?2, ?3)";
+        self.database.write(|transaction| {
+            let mut update = transaction.prepare_cached(sql)?;
+            for (digest, at) in used {
+                update.execute(params![Digest(*digest), at.secs, at.nanos])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether the database names the blob. Under `placing` it stays so.
+    pub(crate) fn is_known(&self, digest: &BlobDigest) -> Result<bool, StoreError> {
+        self.database.read(|connection| {
+            connection
+                .prepare_cached("SELECT 1 FROM blobs WHERE digest = ?1")?
+                .exists([Digest(*digest)])
+        })
+    }
+
+    /// Whether the blob's file is there. Under `placing` it stays so.
+    pub(crate) fn is_placed(&self, digest: &BlobDigest) -> Result<bool, StoreError> {
+        let path = self.layout.blob(digest);
+        path.try_exists().map_err(|e| StoreError::io("stat", &path, e))
+    }
+
+    /// Moves synced files to their places, durably. Under `placing`.
+    pub(crate) fn place(&self, files: &[(BlobDigest, &Path)]) -> Result<(), StoreError> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        self.database
+            .write(|transaction| mark(transaction, files.iter().map(|(digest, _)| digest)))?;
+        let mut changed = BTreeSet::new();
+        for (digest, from) in files {
+            let dir = self.layout.blob_dir(digest);
+            if changed.insert(dir.clone()) && make_dir(&dir)? {
+                changed.insert(self.layout.blobs());
+            }
+            fs::rename(from, self.layout.blob(digest))
+                .map_err(|e| StoreError::io("move", from, e))?;
+        }
+        changed.iter().try_for_each(|dir| sync_dir(dir))
+    }
+
+    /// Retires the directories of a registration and forgets its contents, with what
+    /// `also` does in the same transaction; then, durably, removes blobs that nothing
+    /// refers to any more.
+    pub(crate) fn release(
+        &self,
+        registration: RegistrationId,
+        also: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
+        let _placing = lock(&self.placing);
+        let unreferenced = self.database.write(|transaction| {
+            also(transaction)?;
+            let forgotten = transaction
+                .prepare_cached(
+                    "DELETE FROM contents
+                     WHERE directory IN (SELECT id FROM directories WHERE registration = ?1)
+                     RETURNING digest",
+                )?
+                .query_map([registration], |row| row.get(0).map(|Digest(digest)| digest))?
+                .collect::<rusqlite::Result<BTreeSet<_>>>()?;
+            transaction
+                .prepare_cached(
+                    "UPDATE directories SET retired = 1 WHERE registration = ?1 AND retired = 0",
+                )?
+                .execute([registration])?;
+            let held = "NOT EXISTS (SELECT 1 FROM unsettled WHERE digest = ?1 AND holds > 0)";
+            forget_unreferenced(transaction, forgotten, held)
+        })?;
+        self.unlink(&unreferenced)
+    }
+
+    /// Removes the files of blobs whose rows are gone and whose digests are marked.
+    /// Under `placing`.
+    pub(crate) fn unlink(&self, digests: &[BlobDigest]) -> Result<(), StoreError> {
+        self.database.sync()?;
+        if digests.is_empty() {
+            return Ok(());
+        }
+        for digest in digests {
+            let path = self.layout.blob(digest);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(StoreError::io("remove", &path, error));
+                }
+                _ => {}
+            }
+        }
+        self.database.write(|transaction| settle(transaction, digests))
+    }
+}
+
+/// Names a blob in the database.
+pub(crate) fn insert(
+    transaction: &Transaction<'_>,
+    digest: &BlobDigest,
+    size: u64,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("INSERT INTO blobs VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?
+        .execute(params![Digest(*digest), size, now.secs, now.nanos])?;
+    Ok(())
+}
+
+/// Marks that files may lie there which no content refers to.
+pub(crate) fn mark<'a>(
+    transaction: &Transaction<'_>,
+    digests: impl IntoIterator<Item = &'a BlobDigest>,
+) -> rusqlite::Result<()> {
+    let mut insert = transaction
+        .prepare_cached("INSERT INTO unsettled (digest) VALUES (?1) ON CONFLICT DO NOTHING")?;
+    digests.into_iter().try_for_each(|digest| insert.execute([Digest(*digest)]).map(|_| ()))
+}
+
+/// Marks that a blob is kept for a directory that is to be recorded.
+fn hold(transaction: &Transaction<'_>, digest: &BlobDigest) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO unsettled VALUES (?1, 1) ON CONFLICT DO UPDATE SET holds = holds + 1",
+        )?
+        .execute([Digest(*digest)])?;
+    Ok(())
+}
+
+/// Takes the marks back, but for those that are held.
+pub(crate) fn settle<'a>(
+    transaction: &Transaction<'_>,
+    digests: impl IntoIterator<Item = &'a BlobDigest>,
+) -> rusqlite::Result<()> {
+    let mut delete =
+        transaction.prepare_cached("DELETE FROM unsettled WHERE digest = ?1 AND holds = 0")?;
+    digests.into_iter().try_for_each(|digest| delete.execute([Digest(*digest)]).map(|_| ()))
+}
+
+/// Of these blobs, takes those that no content refers to (and for which `also` holds)
+/// out of the database, marks them, and names them.
+pub(crate) fn forget_unreferenced(
+    transaction: &Transaction<'_>,
+    digests: impl IntoIterator<Item = BlobDigest>,
+    also: &str,
+) -> rusqlite::Result<Vec<BlobDigest>> {
+    let mut delete = transaction.prepare_cached(&format!(
+        "DELETE FROM blobs
+         WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM contents WHERE digest = ?1) AND {also}"
+    ))?;
+    let mut forgotten = Vec::new();
+    for digest in digests {
+        if delete.execute([Digest(digest)])? == 1 {
+            forgotten.push(digest);
+        }
+    }
+    mark(transaction, &forgotten)?;
+    Ok(forgotten)
+}
+
+fn open_read_only(path: &Path) -> io::Result<File> {
+    // Not waiting, should a fifo stand there.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)
+}
+
+/// Makes a directory; false if it was there.
+fn make_dir(path: &Path) -> Result<bool, StoreError> {
+    match fs::create_dir(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(StoreError::io("create", path, error)),
+    }
+}
+
+/// Makes durable which names a directory holds.
+pub(crate) fn sync_dir(path: &Path) -> Result<(), StoreError> {
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(|e| StoreError::io("sync", path, e))
+}

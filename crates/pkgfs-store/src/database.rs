@@ -1,0 +1,193 @@
+//! The connections to the database, and the one way to use them.
+//!
+//! One connection writes, behind a mutex; a few read, so that in write-ahead mode no
+//! reader waits for a writer. Commits are not synced by SQLite. What must be durable
+//! syncs the write-ahead log itself after the writer's mutex is released: the log is
+//! append-only, so this makes the transaction and all before it durable, callers at
+//! the same time share it, and nobody waits for the disk to get at the mutex.
+//!
+//! Invariant: after every transaction the totals in memory are those in the database.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::{StoreError, layout::Layout, usage::Totals};
+
+/// Version of the schema, in `PRAGMA user_version`.
+pub(crate) const VERSION: u64 = 1;
+
+/// Marks the file as ours for `file(1)` and the like: "pkgf".
+const APPLICATION_ID: u32 = 0x706b_6766;
+
+const READERS: usize = 4;
+
+/// Past this many pages the committing thread copies the log back by itself, should
+/// the caretaker not keep up: 64 MiB.
+const BACKSTOP_PAGES: i32 = 16_384;
+
+/// Past this many pages the caretaker is asked to copy the log back: 4 MiB.
+const CHECKPOINT_PAGES: i32 = 1_024;
+
+/// A panic cannot leave these halfway: a transaction that unwinds is rolled back.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The open database.
+pub(crate) struct Database {
+    path: PathBuf,
+    wal_path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Vec<Mutex<Connection>>,
+    next: AtomicUsize,
+    wal: File,
+    totals: Mutex<Totals>,
+}
+
+impl Database {
+    /// Opens the database, making it if it is new. `log_is_long` is called, on the
+    /// writing thread, when a checkpoint is due.
+    pub(crate) fn open(
+        layout: &Layout,
+        log_is_long: impl Fn() + Send + 'static,
+    ) -> Result<Self, StoreError> {
+        let path = layout.database();
+        let mut writer =
+            connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        let sql = |source| StoreError::database(&path, source);
+        writer.pragma_update(None, "journal_mode", "wal").map_err(sql)?;
+        writer.pragma_update(None, "synchronous", "normal").map_err(sql)?;
+        writer.pragma_update(None, "foreign_keys", true).map_err(sql)?;
+        migrate(layout.dir(), &path, &mut writer)?;
+        writer
+            .wal_hook(Some(move |wal: &mut rusqlite::hooks::Wal, pages: i32| {
+                if pages >= BACKSTOP_PAGES {
+                    return wal.checkpoint();
+                }
+                if pages >= CHECKPOINT_PAGES {
+                    log_is_long();
+                }
+                Ok(())
+            }))
+            .map_err(sql)?;
+        let totals = Totals::read(&writer).map_err(sql)?;
+        let wal_path = layout.wal();
+        let wal = File::open(&wal_path).map_err(|e| StoreError::io("open", &wal_path, e))?;
+        let readers = (0..READERS)
+            .map(|_| connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).map(Mutex::new))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            writer: Mutex::new(writer),
+            readers,
+            next: AtomicUsize::new(0),
+            wal,
+            totals: Mutex::new(totals),
+            wal_path,
+            path,
+        })
+    }
+
+    /// Runs `work` in one transaction. It is visible when this returns and survives
+    /// the death of the process, but not yet that of the machine.
+    pub(crate) fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let mut writer = lock(&self.writer);
+        let run = || {
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let outcome = work(&transaction)?;
+            let totals = Totals::read(&transaction)?;
+            transaction.commit()?;
+            *lock(&self.totals) = totals;
+            Ok(outcome)
+        };
+        run().map_err(|source| StoreError::database(&self.path, source))
+    }
+
+    /// Makes durable all that was written so far.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        self.wal.sync_data().map_err(|e| StoreError::io("sync", &self.wal_path, e))
+    }
+
+    /// Runs `work` on a connection that reads.
+    pub(crate) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let free = self.readers.iter().find_map(|reader| reader.try_lock().ok());
+        let reader = free.unwrap_or_else(|| {
+            let next = self.next.fetch_add(1, Ordering::Relaxed);
+            lock(&self.readers[next % self.readers.len()])
+        });
+        work(&reader).map_err(|source| StoreError::database(&self.path, source))
+    }
+
+    /// The totals as of the last transaction.
+    pub(crate) fn totals(&self) -> Totals {
+        *lock(&self.totals)
+    }
+}
+
+/// Opens one connection with the settings all of them share.
+pub(crate) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let sql = |source| StoreError::database(path, source);
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(sql)?;
+    connection.busy_timeout(Duration::from_secs(10)).map_err(sql)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    #[cfg(test)]
+    let connection = tests::counted(connection);
+    Ok(connection)
+}
+
+/// Brings an empty file to the present version, and refuses a newer one.
+fn migrate(dir: &Path, path: &Path, writer: &mut Connection) -> Result<(), StoreError> {
+    let sql = |source| StoreError::database(path, source);
+    let found: u64 =
+        writer.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sql)?;
+    if found > VERSION {
+        return Err(StoreError::NewerFormat { path: dir.to_owned(), found, known: VERSION });
+    }
+    if found == 0 {
+        let mut create = || {
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute_batch(include_str!("schema.sql"))?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+            transaction.commit()
+        };
+        create().map_err(sql)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use rusqlite::{
+        Connection,
+        trace::{TraceEvent, TraceEventCodes},
+    };
+
+    /// Statements run by all connections of this test process.
+    pub(crate) static STATEMENTS: AtomicUsize = AtomicUsize::new(0);
+
+    pub(super) fn counted(mut connection: Connection) -> Connection {
+        let count = |_: TraceEvent<'_>| {
+            STATEMENTS.fetch_add(1, Ordering::Relaxed);
+        };
+        connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(count)).unwrap();
+        connection
+    }
+}

@@ -1,0 +1,191 @@
+//! Opening a store: is it one, is it ours, is it free, do we know its format.
+//!
+//! Everything that can be refused is refused before anything is written. The stamp
+//! `format` is written last when a store is made, so a directory without it and with
+//! nothing but our own names is one that was never finished, and is finished now.
+
+use std::{
+    ffi::OsString,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::{Mutex, atomic::AtomicU64},
+};
+
+use rustix::fs::FlockOperation;
+
+use crate::{
+    Store, StoreError,
+    blobs::sync_dir,
+    caretaker::Caretaker,
+    database::{Database, VERSION},
+    layout::{self, Layout},
+    network::network_file_system,
+};
+
+/// What the stamp says before the number.
+const STAMP: &str = "pkgfs store ";
+
+impl Store {
+    /// Opens the store at `dir`, making it if there is none, and removes what an
+    /// earlier process left unfinished. The directory is made private to this user.
+    ///
+    /// # Errors
+    /// One for each way in which `dir` is not, or cannot be, this process's own store.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        let layout = Layout::new(prepare_dir(dir)?);
+        let finished = is_store(&layout)?;
+        make_private(layout.dir())?;
+        let lock = take_lock(&layout)?;
+        // Once more, now that nobody else can be making it.
+        let finished = finished || is_store(&layout)?;
+        if finished {
+            check_stamp(&layout)?;
+        }
+        for dir in [layout.blobs(), layout.partial(), layout.staging(), layout.sys()] {
+            make_dir(&dir)?;
+        }
+        let caretaker = Caretaker::start(layout.database())
+            .map_err(|e| StoreError::io("start a thread for", layout.dir(), e))?;
+        let database = Database::open(&layout, caretaker.checkpoint_bell())?;
+        if !finished {
+            write_stamp(&layout)?;
+        }
+        let (placing, next) = (Mutex::default(), AtomicU64::new(0));
+        let store = Self { caretaker, database, placing, next, layout, _lock: lock };
+        store.sweep()?;
+        Ok(store)
+    }
+}
+
+/// Makes the directory if need be, and gives its absolute path.
+fn prepare_dir(dir: &Path) -> Result<PathBuf, StoreError> {
+    let refused = |error| refused(dir, error);
+    let absolute = std::path::absolute(dir).map_err(refused)?;
+    if let Some(parent) = absolute.parent() {
+        fs::create_dir_all(parent).map_err(refused)?;
+    }
+    match DirBuilder::new().mode(0o700).create(&absolute) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(refused(error)),
+        _ => {}
+    }
+    let metadata = fs::metadata(&absolute).map_err(refused)?;
+    let path = absolute.canonicalize().map_err(refused)?;
+    if !metadata.is_dir() {
+        return Err(StoreError::NotADirectory { path });
+    }
+    if let Some(kind) = network_file_system(&path).map_err(refused)? {
+        return Err(StoreError::OnNetworkFileSystem { path, kind });
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(StoreError::OwnedByAnother { path, owner: metadata.uid() });
+    }
+    Ok(path)
+}
+
+/// What to say when the store's directory cannot be made or used.
+fn refused(path: &Path, error: io::Error) -> StoreError {
+    use io::ErrorKind::{AlreadyExists, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    let path = path.to_owned();
+    match error.kind() {
+        PermissionDenied | ReadOnlyFilesystem => StoreError::NotWritable { path },
+        NotADirectory | AlreadyExists => StoreError::NotADirectory { path },
+        _ => StoreError::io("open the store", &path, error),
+    }
+}
+
+/// Whether a finished store is there. Anything but the beginnings of one is foreign.
+fn is_store(layout: &Layout) -> Result<bool, StoreError> {
+    let refused = |error| refused(layout.dir(), error);
+    let names: Vec<OsString> = fs::read_dir(layout.dir())
+        .map_err(refused)?
+        .map(|entry| entry.map(|entry| entry.file_name()))
+        .collect::<Result<_, _>>()
+        .map_err(refused)?;
+    if names.iter().any(|name| name == layout::FORMAT) {
+        return Ok(true);
+    }
+    let has_blobs = fs::read_dir(layout.blobs()).is_ok_and(|mut blobs| blobs.next().is_some());
+    let known = |name: &OsString| layout::NAMES.iter().any(|known| name == known);
+    if has_blobs || !names.iter().all(known) {
+        return Err(StoreError::Foreign { path: layout.dir().to_owned() });
+    }
+    Ok(false)
+}
+
+fn make_private(dir: &Path) -> Result<(), StoreError> {
+    let mode = fs::metadata(dir).map_err(|e| refused(dir, e))?.mode();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(|e| refused(dir, e))
+}
+
+/// Locks the store for this process and writes its id into the lock.
+fn take_lock(layout: &Layout) -> Result<File, StoreError> {
+    let path = layout.lock();
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|e| refused(layout.dir(), e))?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let mut text = String::new();
+            let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+            return Err(StoreError::InUse { path: layout.dir().to_owned(), pid });
+        }
+        Err(error) => return Err(StoreError::io("lock", &path, error)),
+    }
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .map_err(|e| StoreError::io("write", &path, e))?;
+    Ok(file)
+}
+
+fn check_stamp(layout: &Layout) -> Result<(), StoreError> {
+    let path = layout.format();
+    let text = fs::read(&path).map_err(|e| StoreError::io("read", &path, e))?;
+    let number = std::str::from_utf8(&text)
+        .ok()
+        .and_then(|text| text.strip_prefix(STAMP)?.trim_end().parse::<u64>().ok());
+    match number {
+        Some(VERSION) if layout.database().exists() => Ok(()),
+        Some(VERSION) => {
+            Err(StoreError::Damaged { path: layout.database(), reason: "it is missing".into() })
+        }
+        Some(found) if found > VERSION => {
+            Err(StoreError::NewerFormat { path: layout.dir().to_owned(), found, known: VERSION })
+        }
+        _ => Err(StoreError::Damaged { path, reason: "it names no format".into() }),
+    }
+}
+
+/// Declares the store finished: everything below its directory is durable before.
+fn write_stamp(layout: &Layout) -> Result<(), StoreError> {
+    let (new, path) = (layout.format_new(), layout.format());
+    sync_dir(layout.dir())?;
+    let write = || {
+        let mut file = File::create(&new)?;
+        writeln!(file, "{STAMP}{VERSION}")?;
+        file.sync_all()?;
+        fs::rename(&new, &path)
+    };
+    write().map_err(|e| StoreError::io("write", &path, e))?;
+    sync_dir(layout.dir())
+}
+
+fn make_dir(path: &Path) -> Result<(), StoreError> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(StoreError::io("create", path, error))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,72 @@
+//! A file that is being filled, and is nobody's to read yet.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    os::{fd::OwnedFd, unix::fs::OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+};
+
+use crate::{Store, StoreError};
+
+/// A new file below `partial/`. Dropped before it was committed, it is deleted; those
+/// who have a descriptor of it then write into a file that nobody will see.
+#[derive(Debug)]
+pub struct Partial {
+    file: File,
+    path: PathBuf,
+}
+
+impl Partial {
+    /// The file, open for reading and writing.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// A descriptor of it, to be filled by another thread or process. It must be done
+    /// with it when the file is committed.
+    ///
+    /// # Errors
+    /// When the process has no descriptors left.
+    pub fn try_clone(&self) -> io::Result<OwnedFd> {
+        self.file.try_clone().map(Into::into)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Partial {
+    /// Once placed among the blobs, the file has no such name any more.
+    fn drop(&mut self) {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!("cannot remove {}: {error}", self.path.display());
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Store {
+    /// A new empty file, for one file's bytes on their way from origin.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn partial(&self) -> Result<Partial, StoreError> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let path = self.layout.partial().join(number.to_string());
+        // The mode is that of a blob from the start; it does not bind this descriptor.
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o400)
+            .open(&path)
+            .map_err(|e| StoreError::io("create", &path, e))
+            .map(|file| Partial { file, path })
+    }
+}
