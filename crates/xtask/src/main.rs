@@ -1,2 +1,51 @@
-//! The command.
-fn main() {}
+//! The one door to everything a developer does: `cargo xtask <task>`.
+//!
+//! Each task is a module of its own and runs ordinary commands (cargo, pip, apt-get, rez) in the
+//! foreground, saying what it runs. A task ends non-zero with the first command that fails, and
+//! what it installs lies in `<workspace>/.work`, which git ignores and which may be deleted at any
+//! time.
+
+mod check;
+mod demo;
+mod process;
+mod setup;
+mod test;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+
+/// Everything a developer does with pkgfs.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what the tests and the demo need: Debian packages, rez in two versions, tools.
+    Setup,
+    /// Check format, lints, dependencies (licences, advisories, direction of crates) and docs.
+    Check(check::Options),
+    /// Set up, build and run every test, mounts and rez included.
+    Test(test::Options),
+    /// Show pkgfs at work under an unmodified rez, beside rez's own cache.
+    Demo(demo::Options),
+}
+
+fn main() -> std::process::ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Setup => setup::run().map(|_| ()),
+        Task::Check(options) => check::run(&options),
+        Task::Test(options) => test::run(&options),
+        Task::Demo(options) => demo::run(&options),
+    };
+    match outcome {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! `cargo xtask setup`: what the tests and the demo need, installed once.
+//!
+//! Idempotent, and quick (no network) when everything is there: Debian's packages, a `/dev/fuse`
+//! that ordinary users may open, two production installs of rez, and the cargo tools.
+
+pub(crate) mod debian;
+mod fuse_device;
+pub(crate) mod python;
+pub(crate) mod rez;
+pub(crate) mod tools;
+
+use anyhow::Result;
+
+/// What `setup` leaves behind for other tasks.
+pub(crate) struct Installed {
+    /// The newest rez that pkgfs supports.
+    pub(crate) rez: rez::Install,
+}
+
+/// Installs whatever is missing.
+pub(crate) fn run() -> Result<Installed> {
+    debian::install(debian::PACKAGES)?;
+    fuse_device::open_to_everyone()?;
+    tools::install()?;
+    let mut newest = None;
+    for version in rez::VERSIONS {
+        let install = rez::install(version)?;
+        eprintln!("rez {version}: {}", install.bin.display());
+        newest = Some(install);
+    }
+    newest
+        .map(|rez| Installed { rez })
+        .ok_or_else(|| anyhow::anyhow!("no version of rez is listed for installation"))
+}

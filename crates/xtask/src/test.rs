@@ -1,0 +1,32 @@
+//! `cargo xtask test`: every test, on a machine that has what they need.
+//!
+//! Nothing is skipped: a missing `/dev/fuse`, rez or registry ends the task in the set-up, with
+//! what to do about it.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::process::{self, cargo};
+use crate::setup::{self, tools};
+
+/// What to run.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Passed on to `cargo nextest run`, for example a filter.
+    #[arg(last = true)]
+    nextest: Vec<String>,
+}
+
+/// Sets up, builds the binaries that tests start, and runs tests and documentation examples.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    setup::run()?;
+    // Whole-system tests start these from the target directory; cargo builds only the binaries of
+    // the package under test.
+    process::run(&mut cargo(&["build", "--workspace", "--bins"]))?;
+    process::run(
+        cargo(&["nextest", "run", "--workspace"])
+            .args(&options.nextest)
+            .env("PATH", tools::search_path()),
+    )?;
+    process::run(&mut cargo(&["test", "--workspace", "--doc"]))
+}
