@@ -61,7 +61,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn record_directory(&self, new: NewDirectory) -> Result<DirectoryId, StoreError> {
+    pub fn record_directory(&self, new: &NewDirectory) -> Result<DirectoryId, StoreError> {
         let listing = new.listing.encode();
         let files = new.listing.entries().iter().filter(|entry| entry.kind == Kind::File);
         let (count, bytes) = files.fold((0_u64, 0_u64), |(count, bytes), file| {
@@ -141,6 +141,24 @@ impl Store {
                 .prepare_cached(&sql)?
                 .query_row(params![registration, path], directory)
                 .optional()
+        })
+    }
+
+    /// The numbers of all current directories of a registration, parents first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn current_directories(
+        &self,
+        registration: RegistrationId,
+    ) -> Result<Vec<DirectoryId>, StoreError> {
+        let sql = "SELECT id FROM directories WHERE registration = ?1 AND retired = 0
+                   ORDER BY path";
+        self.database.read(|connection| {
+            connection
+                .prepare_cached(sql)?
+                .query_map([registration], |row| row.get(0))?
+                .collect::<Result<Vec<DirectoryId>, _>>()
         })
     }
 

@@ -3,7 +3,7 @@
 //! Invariant: registering, removing and changing the state are durable before they
 //! return; the time of last use is not, and may be lost with the machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pkgfs_manifest::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -166,6 +166,20 @@ impl Store {
             return Err(StoreError::NotRegistered { id });
         }
         self.database.sync()
+    }
+
+    /// Sets where a registration's payload lies at origin. Not synced by itself: a
+    /// [`set_state`](Self::set_state) after it makes both durable.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn set_root(&self, id: RegistrationId, root: &Path) -> Result<(), StoreError> {
+        self.database.write(|transaction| {
+            transaction
+                .prepare_cached("UPDATE registrations SET root = ?2 WHERE id = ?1")?
+                .execute(params![id, path_bytes(root)])
+        })?;
+        Ok(())
     }
 
     /// Sets times of last use. Not synced; those that were removed are passed over.

@@ -1,6 +1,11 @@
 //! Private trees for rez's own copies, one a registration.
 
-use std::{fs, io, path::PathBuf, sync::atomic::Ordering};
+use std::{
+    fs, io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+};
 
 use crate::{RegistrationId, Store, StoreError};
 
@@ -9,6 +14,30 @@ impl Store {
     #[must_use]
     pub fn staging_dir(&self, id: RegistrationId) -> PathBuf {
         self.layout.staging_of(id)
+    }
+
+    /// Makes the empty tree for a registration's copy, with these permission bits (its
+    /// owner always gets in), and gives its path.
+    ///
+    /// # Errors
+    /// When there is one already, or it cannot be made.
+    pub fn make_staging(&self, id: RegistrationId, mode: u16) -> Result<PathBuf, StoreError> {
+        let path = self.layout.staging_of(id);
+        fs::DirBuilder::new()
+            .mode(u32::from(mode) | 0o700)
+            .create(&path)
+            .map_err(|error| StoreError::io("make", &path, error))?;
+        Ok(path)
+    }
+
+    /// The registration whose copy a path relative to the store lies in, if any.
+    #[must_use]
+    pub fn staging_of(&self, below: &Path) -> Option<RegistrationId> {
+        let staging = self.layout.staging();
+        let staging = staging.strip_prefix(self.dir()).ok()?;
+        let first = below.strip_prefix(staging).ok()?.components().next()?;
+        let id = RegistrationId(first.as_os_str().to_str()?.parse().ok()?);
+        (self.layout.staging_of(id).file_name() == Some(first.as_os_str())).then_some(id)
     }
 
     /// Moves a staging tree out of the way, to be deleted in a while. One that is not

@@ -33,7 +33,7 @@ impl Totals {
 }
 
 /// What the whole store holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Usage {
     /// Variants registered.
     pub registrations: u64,
