@@ -1,1 +1,48 @@
-//! See Cargo.toml.
+//! The virtual tree that platforms show: rez's package cache, whole from the start,
+//! read-only, and filled as it is read.
+//!
+//! ```text
+//! platform ── View ─┬─ registry      <name>/<version>/<h4>: what is registered
+//!                   ├─ registering   two ways in: look-up, .sys/pending
+//!                   ├─ payload       listings of variants, one directory at a time
+//!                   ├─ hydration     bytes from origin, once
+//!                   ├─ sealing       rez's own copies
+//!                   └─ writable      .sys, and copies under way
+//! ```
+//!
+//! Nothing here knows a platform: errors are [`ViewError`]s, files are [`NodeId`]s, and
+//! how long an answer holds is a [`Keep`]. Invariant: no operation changes a payload,
+//! and none takes "origin did not answer" for "does not exist".
+
+mod asked;
+mod attributes;
+mod caches;
+mod error;
+mod handles;
+mod hydration;
+mod lock;
+mod maintenance;
+mod node;
+mod payload;
+mod problems;
+mod recency;
+mod registering;
+mod registry;
+mod repositories;
+mod sealing;
+mod status;
+mod tombstones;
+mod view;
+mod writable;
+
+pub use attributes::{Caller, Found, Keep, Lookup, NodeAttributes, NodeKind};
+pub use caches::Caches;
+pub use error::ViewError;
+pub use handles::HandleId;
+pub use maintenance::FlushReport;
+pub use node::NodeId;
+pub use pkgfs_manifest::Timestamp;
+pub use problems::Problem;
+pub use status::{Amount, Registrations, VariantStatus, ViewStatus};
+pub use view::{DirectoryEntry, DirectoryHandle, Statistics, View, ViewSettings};
+pub use writable::Change;

@@ -1,0 +1,87 @@
+//! Telling platforms what they must no longer believe.
+//!
+//! A platform that keeps names, attributes and bytes (the kernel's caches) registers
+//! itself here. Notices are sent from a thread of their own, never from inside a
+//! request: a notice may wait for a lock that the very request holds (fuse-notify on a
+//! directory in the middle of a look-up).
+
+use std::{
+    sync::{Arc, Weak, mpsc},
+    thread,
+};
+
+use parking_lot::Mutex;
+
+use crate::NodeId;
+
+/// The caches of one platform mount.
+pub trait Caches: Send + Sync {
+    /// `name` in `parent` may have changed its meaning, with all that lies below it.
+    fn forget_name(&self, parent: NodeId, name: &[u8]);
+    /// The attributes, bytes or directory entries of `node` may have changed.
+    fn forget_node(&self, node: NodeId);
+}
+
+enum Notice {
+    Name(NodeId, Box<[u8]>),
+    Node(NodeId),
+    Done(tokio::sync::oneshot::Sender<()>),
+}
+
+/// Sends notices to all platforms, in order.
+pub(crate) struct Notices {
+    queue: mpsc::Sender<Notice>,
+    platforms: Arc<Mutex<Vec<Weak<dyn Caches>>>>,
+}
+
+impl Notices {
+    pub(crate) fn start() -> std::io::Result<Self> {
+        let (queue, notices) = mpsc::channel();
+        let platforms = Arc::new(Mutex::new(Vec::<Weak<dyn Caches>>::new()));
+        let told = Arc::clone(&platforms);
+        thread::Builder::new().name("notices".into()).spawn(move || {
+            for notice in notices {
+                let mut known = told.lock().clone();
+                known.retain(|platform| platform.strong_count() > 0);
+                let live: Vec<_> = known.iter().filter_map(Weak::upgrade).collect();
+                match notice {
+                    Notice::Name(parent, name) => {
+                        live.iter().for_each(|platform| platform.forget_name(parent, &name));
+                    }
+                    Notice::Node(node) => {
+                        live.iter().for_each(|platform| platform.forget_node(node));
+                    }
+                    // Who asked may have stopped waiting.
+                    Notice::Done(sender) => drop(sender.send(())),
+                }
+            }
+        })?;
+        Ok(Self { queue, platforms })
+    }
+
+    pub(crate) fn add(&self, platform: Weak<dyn Caches>) {
+        let mut platforms = self.platforms.lock();
+        platforms.retain(|known| known.strong_count() > 0);
+        platforms.push(platform);
+    }
+
+    pub(crate) fn name(&self, parent: NodeId, name: &[u8]) {
+        self.send(Notice::Name(parent, name.into()));
+    }
+
+    pub(crate) fn node(&self, node: NodeId) {
+        self.send(Notice::Node(node));
+    }
+
+    /// Returns when all notices sent before have been delivered.
+    pub(crate) async fn delivered(&self) {
+        let (sender, done) = tokio::sync::oneshot::channel();
+        self.send(Notice::Done(sender));
+        let _ = done.await;
+    }
+
+    fn send(&self, notice: Notice) {
+        // The thread ends only when `queue` is dropped.
+        let _ = self.queue.send(notice);
+    }
+}

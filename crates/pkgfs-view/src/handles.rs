@@ -1,0 +1,101 @@
+//! Open files and directories.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::{Mutex, RwLock};
+use pkgfs_store::{Directory, RegistrationId};
+
+use crate::{
+    DirectoryEntry, NodeId, ViewError,
+    hydration::Wanted,
+    node::{Part, SlotId},
+};
+
+/// An open file or directory. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct HandleId(pub u64);
+
+#[derive(Clone)]
+pub(crate) enum Handle {
+    Payload(Arc<OpenPayload>),
+    Writable(Arc<OpenWritable>),
+    /// `<inc>.json` or `.copying-<inc>`, kept in the registry.
+    Mark(SlotId, Part, Arc<AtomicBool>),
+    Listed(Arc<OpenListing>),
+}
+
+/// A file of a payload.
+pub(crate) struct OpenPayload {
+    pub wanted: Wanted,
+    /// Its bytes, once they are local.
+    pub file: OnceLock<Arc<File>>,
+    /// Whether its first read has been counted as a hit or a miss.
+    pub counted: AtomicBool,
+}
+
+/// A file below `.sys` or of a tree that rez is copying in.
+pub(crate) struct OpenWritable {
+    pub file: Arc<File>,
+    /// A handle that rez is writing to `.sys/pending`.
+    pub pending: bool,
+    pub written: AtomicBool,
+    /// The copy it belongs to.
+    pub staging: Option<RegistrationId>,
+    /// Set when that copy is sealed. Held for reading while a write is under way.
+    pub revoked: RwLock<bool>,
+}
+
+/// A directory as it was when it was opened.
+pub(crate) enum OpenListing {
+    Payload(Arc<Directory>),
+    Names(Vec<DirectoryEntry>, NodeId),
+}
+
+#[derive(Default)]
+pub(crate) struct Handles {
+    last: AtomicU64,
+    open: Mutex<HashMap<HandleId, Handle>>,
+}
+
+impl Handles {
+    pub(crate) fn add(&self, handle: Handle) -> HandleId {
+        let id = HandleId(self.last.fetch_add(1, Ordering::Relaxed) + 1);
+        self.open.lock().insert(id, handle);
+        id
+    }
+
+    pub(crate) fn get(&self, id: HandleId) -> Result<Handle, ViewError> {
+        self.open.lock().get(&id).cloned().ok_or(ViewError::Stale)
+    }
+
+    pub(crate) fn remove(&self, id: HandleId) {
+        self.open.lock().remove(&id);
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.open.lock().len()
+    }
+
+    /// From now on nothing is written through handles into this copy: when it returns,
+    /// writes that were under way have ended.
+    pub(crate) fn revoke(&self, registration: RegistrationId) {
+        let of_copy: Vec<_> = {
+            let open = self.open.lock();
+            let writable = open.values().filter_map(|handle| match handle {
+                Handle::Writable(file) if file.staging == Some(registration) => {
+                    Some(Arc::clone(file))
+                }
+                _ => None,
+            });
+            writable.collect()
+        };
+        of_copy.iter().for_each(|file| *file.revoked.write() = true);
+    }
+}

@@ -1,0 +1,168 @@
+//! What is done to variants from outside the tree: flush, freshness, settling.
+
+use std::{path::Path, sync::Arc};
+
+use pkgfs_store::{DirectoryId, RegistrationId, RegistrationState};
+use serde::Serialize;
+
+use crate::{
+    View, ViewError,
+    node::{Part, SlotId},
+    registry::{Payload, Slot},
+    view::blocking,
+};
+
+/// What a flush did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FlushReport {
+    /// Variants whose local bytes and listings were forgotten.
+    pub flushed: Vec<String>,
+    /// Variants that were left as they are, each with the reason.
+    pub kept: Vec<String>,
+    /// Names given that mean no variant of this view.
+    pub unknown: Vec<String>,
+}
+
+impl View {
+    /// Forgets local bytes and listings, so that the next read asks origin again. Open
+    /// files go on. Each variant is given as a URI, as `name-version`, as
+    /// `name/version`, as `name`, or as a path in the view; none means all.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn flush(self: &Arc<Self>, variants: &[String]) -> Result<FlushReport, ViewError> {
+        self.hydration.settle().await;
+        self.repositories.forget();
+        let mut report = FlushReport::default();
+        let mut chosen: Vec<SlotId> = Vec::new();
+        {
+            let registry = self.registry.lock();
+            let all = || registry.slots().filter(|(_, slot)| slot.payload == Payload::Tree);
+            if variants.is_empty() {
+                chosen.extend(all().map(|(id, _)| id));
+            }
+            for wanted in variants {
+                let before = chosen.len();
+                let named = |slot: &Slot| {
+                    registry.level(slot.level).is_some_and(|path| {
+                        let parts = [path.version.as_deref(), path.h4.as_deref()];
+                        means(wanted, slot, &path.name, parts)
+                    })
+                };
+                chosen.extend(all().filter(|(_, slot)| named(slot)).map(|(id, _)| id));
+                if chosen.len() == before {
+                    report.unknown.push(wanted.clone());
+                }
+            }
+        }
+        chosen.sort_unstable();
+        chosen.dedup();
+        for id in chosen {
+            self.flush_slot(id, &mut report).await?;
+        }
+        self.notices.delivered().await;
+        Ok(report)
+    }
+
+    async fn flush_slot(
+        self: &Arc<Self>,
+        id: SlotId,
+        report: &mut FlushReport,
+    ) -> Result<(), ViewError> {
+        let (registration, uri, root) = {
+            let registry = self.registry.lock();
+            let Some(slot) = registry.slot(id) else { return Ok(()) };
+            let Some(registration) = slot.registration else { return Ok(()) };
+            let uri = slot.handle.as_ref().map(|handle| handle.uri()).unwrap_or_default();
+            (registration, uri, slot.root.clone())
+        };
+        let Some(root) = root else {
+            report.kept.push(format!(
+                "{uri}: rez copied it in and its origin is not known; remove it instead"
+            ));
+            return Ok(());
+        };
+        self.payloads.forget(registration);
+        let store = Arc::clone(&self.store);
+        blocking(move || {
+            store.retire_directories(registration)?;
+            store.set_root(registration, &root)?;
+            store.set_state(registration, RegistrationState::Served)
+        })
+        .await?;
+        self.forget_in_platforms(id);
+        report.flushed.push(uri);
+        Ok(())
+    }
+
+    /// What platforms believe of a variant's tree does not hold any more.
+    fn forget_in_platforms(&self, id: SlotId) {
+        let registry = self.registry.lock();
+        let Some(slot) = registry.slot(id) else { return };
+        self.notices.name(self.level_node(slot.level), slot.stem.as_bytes());
+        self.notices.node(id.part(Part::Payload));
+    }
+
+    /// Compares a variant with origin, off the path of any request.
+    pub(crate) fn check_later(self: &Arc<Self>, registration: RegistrationId) {
+        let view = Arc::clone(self);
+        tokio::spawn(async move {
+            match view.payloads.refresh(registration).await {
+                Ok(false) => {}
+                Ok(true) => {
+                    let id = view.registry.lock().of_registration(registration);
+                    if let Some(id) = id {
+                        view.problems.tell(format!(
+                            "{}: changed at origin; its listing was replaced",
+                            view.name_of(id)
+                        ));
+                        view.forget_in_platforms(id);
+                    }
+                }
+                // Origin's trouble; what is local goes on.
+                Err(error) => tracing::warn!(%error, "freshness could not be checked"),
+            }
+        });
+    }
+
+    /// A file of this listing was not what the listing says.
+    pub(crate) fn outdated(self: &Arc<Self>, directory: DirectoryId) {
+        if let Ok(directory) = self.payloads.by_id(directory) {
+            self.check_later(directory.registration);
+        }
+    }
+
+    pub(crate) fn name_of(&self, id: SlotId) -> String {
+        let registry = self.registry.lock();
+        let handle = registry.slot(id).and_then(|slot| slot.handle.as_ref());
+        handle.map(|handle| handle.uri()).unwrap_or_default()
+    }
+
+    /// Waits until nothing is under way and everything is durable.
+    pub async fn settle(&self) {
+        self.hydration.settle().await;
+        self.recency.write(&self.store).await;
+    }
+}
+
+/// Whether somebody who writes `wanted` means this variant.
+fn means(wanted: &str, slot: &Slot, name: &str, [version, h4]: [Option<&str>; 2]) -> bool {
+    let Some(handle) = &slot.handle else { return false };
+    let version = version.unwrap_or_default();
+    let place = format!("{name}/{version}/{}/{}", h4.unwrap_or_default(), slot.stem);
+    // Definitions may be package.py or package.yaml: the file's name is not compared.
+    let same_uri = || {
+        let (path, index) = wanted.rsplit_once('[')?;
+        let index = index.strip_suffix(']')?;
+        let directory = Path::new(path).parent()?;
+        let own = handle.index.map(|index| index.to_string()).unwrap_or_default();
+        let package = Path::new(&handle.location).join(handle.package_dir());
+        Some(index == own && directory == package)
+    };
+    wanted == name
+        || wanted == handle.qualified_name()
+        || wanted == format!("{name}-{version}")
+        || wanted == format!("{name}/{version}")
+        || Path::new(wanted).ends_with(&place)
+        || same_uri().unwrap_or(false)
+}

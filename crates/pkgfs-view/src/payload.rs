@@ -1,0 +1,322 @@
+//! The trees of variants: one directory at a time, listed once.
+//!
+//! A directory of a payload is asked for at origin the first time something in it is
+//! looked up or listed; its listing is recorded in the store and answers everything
+//! after that, names that do not exist included, across restarts. Listings never
+//! change: one that proves outdated is replaced as a whole by a new one with a new
+//! number, while whoever still holds the old one goes on reading it.
+
+use std::{
+    collections::HashMap,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use lru::LruCache;
+use parking_lot::Mutex;
+use pkgfs_manifest::{BlobDigest, Entry, Kind, Listing};
+use pkgfs_origin::{LinkBounds, Origin};
+use pkgfs_store::{
+    Directory, DirectoryId, FileKey, NewDirectory, RegistrationId, Store, StoreError,
+};
+use tokio::sync::OnceCell;
+
+use crate::{ViewError, hydration::Wanted, node::MOST_ENTRIES, view::blocking};
+
+/// Entries of listings kept decoded in memory, about 120 bytes each.
+const MOST_KEPT: usize = 200_000;
+
+/// A directory of a payload by its place: registration and path below the root.
+type Place = (RegistrationId, Box<[u8]>);
+
+/// Where a directory's content comes from.
+#[derive(Debug, Clone)]
+pub(crate) struct Origination {
+    pub registration: RegistrationId,
+    /// '/'-separated path below the variant's root, empty for the root.
+    pub path: Box<[u8]>,
+    pub source: PathBuf,
+    /// Root of the tree at origin that is shown in one piece around it.
+    pub anchor: PathBuf,
+}
+
+#[derive(Default)]
+struct Kept {
+    by_id: Option<LruCache<DirectoryId, Arc<Directory>>>,
+    current: HashMap<Place, DirectoryId>,
+    entries: usize,
+}
+
+/// The payloads of all registrations.
+pub(crate) struct Payloads {
+    store: Arc<Store>,
+    origin: Origin,
+    /// Canonical locations of the repositories whose content may stand in for links.
+    repositories: Vec<PathBuf>,
+    kept: Mutex<Kept>,
+    under_way: Mutex<HashMap<Place, Arc<OnceCell<Arc<Directory>>>>>,
+}
+
+impl Payloads {
+    pub(crate) fn new(store: Arc<Store>, origin: Origin, repositories: Vec<PathBuf>) -> Self {
+        Self {
+            store,
+            origin,
+            repositories,
+            kept: Mutex::default(),
+            under_way: Mutex::default(),
+        }
+    }
+
+    /// A listing by its number, from memory or the store.
+    pub(crate) fn by_id(&self, id: DirectoryId) -> Result<Arc<Directory>, ViewError> {
+        if let Some(known) = self.kept.lock().get(id) {
+            return Ok(known);
+        }
+        let directory = Arc::new(self.store.directory(id)?.ok_or(ViewError::Stale)?);
+        self.kept.lock().keep(Arc::clone(&directory), false);
+        Ok(directory)
+    }
+
+    /// An entry, by its number.
+    pub(crate) fn entry(&self, key: FileKey) -> Result<(Arc<Directory>, usize), ViewError> {
+        let directory = self.by_id(key.directory)?;
+        let index = key.entry as usize;
+        if index < directory.listing.entries().len() {
+            Ok((directory, index))
+        } else {
+            Err(ViewError::Stale)
+        }
+    }
+
+    /// The listing of a directory if it is known already.
+    pub(crate) fn known(
+        &self,
+        registration: RegistrationId,
+        path: &[u8],
+    ) -> Result<Option<Arc<Directory>>, ViewError> {
+        let place = (registration, Box::from(path));
+        {
+            let mut kept = self.kept.lock();
+            if let Some(id) = kept.current.get(&place).copied()
+                && let Some(known) = kept.get(id)
+            {
+                return Ok(Some(known));
+            }
+        }
+        let Some(directory) = self.store.current_directory(registration, path)? else {
+            return Ok(None);
+        };
+        let directory = Arc::new(directory);
+        self.kept.lock().keep(Arc::clone(&directory), true);
+        Ok(Some(directory))
+    }
+
+    /// The listing of a directory, asked for at origin if it is not known.
+    pub(crate) async fn directory(
+        self: &Arc<Self>,
+        wanted: Origination,
+    ) -> Result<Arc<Directory>, ViewError> {
+        if let Some(known) = self.known(wanted.registration, &wanted.path)? {
+            return Ok(known);
+        }
+        let place = (wanted.registration, wanted.path.clone());
+        let cell = Arc::clone(self.under_way.lock().entry(place.clone()).or_default());
+        let payloads = Arc::clone(self);
+        let listed = cell.get_or_try_init(|| payloads.list(wanted)).await.cloned();
+        let mut under_way = self.under_way.lock();
+        if under_way.get(&place).is_some_and(|current| Arc::ptr_eq(current, &cell)) {
+            under_way.remove(&place);
+        }
+        listed
+    }
+
+    /// Lists a directory at origin and records it as the current one of its place.
+    async fn list(self: Arc<Self>, wanted: Origination) -> Result<Arc<Directory>, ViewError> {
+        let listing = self.ask(&wanted).await?;
+        self.record(wanted, listing, Vec::new()).await
+    }
+
+    async fn ask(&self, wanted: &Origination) -> Result<Listing, ViewError> {
+        let bounds = Arc::new(self.bounds(wanted)?);
+        let listing = self.origin.list(&wanted.source, &bounds).await.inspect_err(|error| {
+            tracing::warn!(%error, "a directory could not be listed");
+        })?;
+        if listing.entries().len() > MOST_ENTRIES {
+            tracing::error!(
+                directory = %wanted.source.display(),
+                "more than {MOST_ENTRIES} entries; such a directory cannot be served"
+            );
+            return Err(ViewError::Failed);
+        }
+        Ok(listing)
+    }
+
+    /// What decides how links in this directory are shown: where its tree begins, and
+    /// which links were passed on the way down to it.
+    fn bounds(&self, wanted: &Origination) -> Result<LinkBounds, ViewError> {
+        let mut above = self.known(wanted.registration, b"")?;
+        let root = above.as_ref().map_or(&wanted.source, |root| &root.source);
+        let mut bounds = LinkBounds::of_variant(root.clone(), self.repositories.clone());
+        for part in wanted.path.split(|byte| *byte == b'/') {
+            let Some(holder) = above.take() else { break };
+            let Some(index) = holder.listing.find(part) else { break };
+            if holder.listing.entries()[index].kind != Kind::Directory {
+                break;
+            }
+            let below = Self::below(&holder, index)?;
+            if holder.listing.entries()[index].source.is_some() {
+                bounds = bounds.beyond_link(&holder.source, below.source.clone());
+            }
+            above = self.known(wanted.registration, &below.path)?;
+        }
+        Ok(bounds)
+    }
+
+    async fn record(
+        &self,
+        wanted: Origination,
+        listing: Listing,
+        carried: Vec<(u32, BlobDigest)>,
+    ) -> Result<Arc<Directory>, ViewError> {
+        let Origination { registration, path, source, anchor } = wanted;
+        let new = NewDirectory { registration, path, source, anchor, listing, carried };
+        let store = Arc::clone(&self.store);
+        let recorded = blocking(move || {
+            let id = store.record_directory(&new)?;
+            let NewDirectory { registration, path, source, anchor, listing, .. } = new;
+            Ok::<_, StoreError>(Directory { id, registration, path, source, anchor, listing })
+        });
+        let directory = Arc::new(recorded.await?);
+        self.kept.lock().keep(Arc::clone(&directory), true);
+        Ok(directory)
+    }
+
+    /// Where the content of a directory entry comes from.
+    pub(crate) fn below(directory: &Directory, index: usize) -> Result<Origination, ViewError> {
+        let entry = &directory.listing.entries()[index];
+        if entry.kind != Kind::Directory {
+            return Err(ViewError::NotADirectory);
+        }
+        let mut path = directory.path.to_vec();
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(&entry.name);
+        let source = source_of(directory, entry);
+        let anchor =
+            if entry.source.is_some() { source.clone() } else { directory.anchor.clone() };
+        Ok(Origination {
+            registration: directory.registration,
+            path: path.into_boxed_slice(),
+            source,
+            anchor,
+        })
+    }
+
+    /// What to fetch for a file.
+    pub(crate) fn wanted(directory: &Directory, index: usize) -> Wanted {
+        let entry = &directory.listing.entries()[index];
+        Wanted {
+            key: FileKey { directory: directory.id, entry: index as u32 },
+            source: source_of(directory, entry),
+            state: entry.attributes.state(),
+        }
+    }
+
+    /// Compares every known directory of a registration with origin and replaces those
+    /// that differ; what did not change keeps its bytes. `Ok(true)` if anything did.
+    pub(crate) async fn refresh(
+        self: &Arc<Self>,
+        registration: RegistrationId,
+    ) -> Result<bool, ViewError> {
+        let store = Arc::clone(&self.store);
+        let known = blocking(move || store.current_directories(registration)).await?;
+        let mut changed = false;
+        for id in known {
+            let old = self.by_id(id)?;
+            let place = Origination {
+                registration,
+                path: old.path.clone(),
+                source: old.source.clone(),
+                anchor: old.anchor.clone(),
+            };
+            let new = match self.ask(&place).await {
+                Ok(new) => new,
+                // It went with its parent, whose own listing says so.
+                Err(ViewError::NotFound) if !old.path.is_empty() => continue,
+                Err(error) => return Err(error),
+            };
+            if new == old.listing {
+                continue;
+            }
+            changed = true;
+            let carried = self.carried(&old, &new)?;
+            tracing::warn!(directory = %old.source.display(), "changed at origin; listed anew");
+            self.record(place, new, carried).await?;
+        }
+        Ok(changed)
+    }
+
+    /// Contents that the new listing shares with the old one.
+    fn carried(
+        &self,
+        old: &Directory,
+        new: &Listing,
+    ) -> Result<Vec<(u32, BlobDigest)>, ViewError> {
+        let contents = self.store.contents(old.id)?;
+        let same = contents.into_iter().filter_map(|(index, digest)| {
+            let before = old.listing.entries().get(index as usize)?;
+            let place = new.find(&before.name)?;
+            let after = &new.entries()[place];
+            let same = before.kind == after.kind
+                && before.source == after.source
+                && before.attributes.state() == after.attributes.state();
+            same.then_some((place as u32, digest))
+        });
+        Ok(same.collect())
+    }
+
+    /// Drops what is remembered of a registration; numbers given out still resolve.
+    pub(crate) fn forget(&self, registration: RegistrationId) {
+        self.kept.lock().current.retain(|(owner, _), _| *owner != registration);
+    }
+}
+
+fn source_of(directory: &Directory, entry: &Entry) -> PathBuf {
+    match &entry.source {
+        Some(source) => PathBuf::from(std::ffi::OsString::from_vec(source.to_vec())),
+        None => directory.source.join(std::ffi::OsStr::from_bytes(&entry.name)),
+    }
+}
+
+impl Kept {
+    fn get(&mut self, id: DirectoryId) -> Option<Arc<Directory>> {
+        self.by_id.as_mut()?.get(&id).cloned()
+    }
+
+    fn keep(&mut self, directory: Arc<Directory>, current: bool) {
+        if current {
+            let place = (directory.registration, directory.path.clone());
+            self.current.insert(place, directory.id);
+        }
+        let by_id = self.by_id.get_or_insert_with(LruCache::unbounded);
+        self.entries += weight(&directory);
+        if let Some(former) = by_id.put(directory.id, directory) {
+            self.entries -= weight(&former);
+        }
+        while self.entries > MOST_KEPT && by_id.len() > 1 {
+            let Some((id, oldest)) = by_id.pop_lru() else { break };
+            self.entries -= weight(&oldest);
+            let place = (oldest.registration, oldest.path.clone());
+            if self.current.get(&place) == Some(&id) {
+                self.current.remove(&place);
+            }
+        }
+    }
+}
+
+fn weight(directory: &Directory) -> usize {
+    directory.listing.entries().len() + 4
+}

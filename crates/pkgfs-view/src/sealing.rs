@@ -1,0 +1,157 @@
+//! Making rez's own copy of a variant read-only for good.
+//!
+//! When rez unlinks `.copying-<inc>`, its copy is whole. Writing through handles that
+//! are still open ends first; then every file becomes a blob of its own digest and the
+//! tree a set of listings, like any other payload. The numbers of the tree change with
+//! it, so nothing a platform cached of the writable files is ever taken for the sealed
+//! ones.
+
+use std::{
+    fs,
+    os::unix::{ffi::OsStringExt, fs::{FileTypeExt, MetadataExt}},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use pkgfs_manifest::{Attributes, Entry, Kind, Listing, Special, Timestamp};
+use pkgfs_store::{NewDirectory, RegistrationId, RegistrationState, Store, StoreError};
+
+use crate::{
+    View, ViewError,
+    node::SlotId,
+    registry::Payload,
+    view::blocking,
+};
+
+impl View {
+    /// Seals the staging tree of a registration: durable when it returns.
+    pub(crate) async fn seal(
+        self: &Arc<Self>,
+        id: SlotId,
+        registration: RegistrationId,
+    ) -> Result<(), ViewError> {
+        let (level, stem, handle) = {
+            let mut registry = self.registry.lock();
+            let slot = registry.slot_mut(id).ok_or(ViewError::NotFound)?;
+            slot.payload = Payload::Sealing;
+            (slot.level, slot.stem.clone(), slot.handle.clone())
+        };
+        self.handles.revoke(registration);
+        // Where the variant's own root is known, its bytes can be fetched again.
+        let root = match handle {
+            Some(handle) => self.repositories.candidate(handle).await.ok().map(|known| known.root),
+            None => None,
+        };
+        let store = Arc::clone(&self.store);
+        let source = root.clone();
+        let sealed = blocking(move || seal_tree(&store, registration, source.as_deref())).await;
+        let mut registry = self.registry.lock();
+        let slot = registry.slot_mut(id).ok_or(ViewError::NotFound)?;
+        match sealed {
+            Ok(mtime) => {
+                slot.payload = Payload::Tree;
+                slot.root = root;
+                slot.root_mtime = mtime;
+            }
+            Err(error) => {
+                // As it was: rez sees the failure, and its mark ages into "stalled".
+                slot.payload = Payload::Staging;
+                self.problems.tell(error.to_string());
+                return Err(error.into());
+            }
+        }
+        drop(registry);
+        self.notices.name(self.level_node(level), stem.as_bytes());
+        self.discard_staging(registration);
+        tracing::info!(registration = registration.0, "rez's copy is sealed");
+        Ok(())
+    }
+}
+
+fn seal_tree(
+    store: &Store,
+    registration: RegistrationId,
+    root: Option<&Path>,
+) -> Result<Timestamp, StoreError> {
+    let staging = store.staging_dir(registration);
+    let anchor = root.unwrap_or(&staging).to_path_buf();
+    let mut mtime = Timestamp::default();
+    let mut pending = vec![PathBuf::new()];
+    while let Some(below) = pending.pop() {
+        let here = staging.join(&below);
+        let (listing, carried) = seal_directory(store, &here)?;
+        if below.as_os_str().is_empty() {
+            mtime = listing.attributes().mtime;
+        }
+        let directories = listing.entries().iter().filter(|entry| entry.kind == Kind::Directory);
+        pending.extend(directories.map(|entry| {
+            below.join(std::ffi::OsString::from_vec(entry.name.to_vec()))
+        }));
+        store.record_directory(&NewDirectory {
+            registration,
+            path: below.clone().into_os_string().into_vec().into_boxed_slice(),
+            source: if below.as_os_str().is_empty() { anchor.clone() } else { anchor.join(&below) },
+            anchor: anchor.clone(),
+            listing,
+            carried,
+        })?;
+    }
+    // Durable, and with it all that was recorded before.
+    if let Some(root) = root {
+        store.set_root(registration, root)?;
+    }
+    store.set_state(registration, RegistrationState::Sealed)?;
+    Ok(mtime)
+}
+
+fn seal_directory(
+    store: &Store,
+    here: &Path,
+) -> Result<(Listing, Vec<(u32, pkgfs_manifest::BlobDigest)>), StoreError> {
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| StoreError::Io { action: "seal", path, source }
+    };
+    let own = fs::symlink_metadata(here).map_err(failed(here))?;
+    let mut entries = Vec::new();
+    let mut digests = std::collections::HashMap::new();
+    for name in fs::read_dir(here).map_err(failed(here))? {
+        let name = name.map_err(failed(here))?;
+        let path = name.path();
+        let data = fs::symlink_metadata(&path).map_err(failed(&path))?;
+        let kind = data.file_type();
+        let bytes = name.file_name().into_vec().into_boxed_slice();
+        let kind = if kind.is_dir() {
+            Kind::Directory
+        } else if kind.is_symlink() {
+            let target = fs::read_link(&path).map_err(failed(&path))?;
+            Kind::Link(target.into_os_string().into_vec().into_boxed_slice())
+        } else if kind.is_file() {
+            if data.len() > 0 {
+                digests.insert(bytes.clone(), store.adopt(&path)?.0);
+            }
+            Kind::File
+        } else if kind.is_fifo() {
+            Kind::Special(Special::Fifo)
+        } else {
+            Kind::Special(Special::Socket)
+        };
+        entries.push(Entry { name: bytes, kind, attributes: attributes(&data), source: None });
+    }
+    let listing = Listing::new(attributes(&own), entries);
+    let carried = listing.entries().iter().enumerate();
+    let carried = carried
+        .filter_map(|(index, entry)| Some((index as u32, *digests.get(&entry.name)?)))
+        .collect();
+    Ok((listing, carried))
+}
+
+fn attributes(data: &fs::Metadata) -> Attributes {
+    Attributes {
+        size: data.size(),
+        mode: (data.mode() & 0o7777) as u16,
+        uid: data.uid(),
+        gid: data.gid(),
+        mtime: Timestamp { secs: data.mtime(), nanos: data.mtime_nsec() as u32 },
+    }
+}

@@ -1,0 +1,271 @@
+//! The view itself: what every platform shows.
+//!
+//! Each operation is an `async` method that is ready at once unless it must wait for
+//! origin, for the store's disk or for rez's lock; so a platform polls it once where
+//! the request arrived and moves it elsewhere only if it has to wait.
+
+mod changes;
+mod directories;
+mod files;
+mod names;
+
+use std::{
+    os::unix::fs::MetadataExt,
+    path::PathBuf,
+    sync::{Arc, Weak, atomic::AtomicU64},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use pkgfs_manifest::Timestamp;
+use pkgfs_origin::Origin;
+use pkgfs_rez::RezSettings;
+use pkgfs_store::{RegistrationId, Store, StoreError};
+
+use crate::{
+    Caches, NodeAttributes, NodeId, NodeKind, ViewError,
+    caches::Notices,
+    handles::Handles,
+    hydration::Hydration,
+    lock::RezLock,
+    node::{LevelId, Node, Part, SlotId, WritableId},
+    payload::Payloads,
+    problems::Problems,
+    recency::Recency,
+    registry::{Payload, Registry, Slot},
+    repositories::Repositories,
+    tombstones::Tombstones,
+    writable::Writable,
+};
+
+pub use directories::{DirectoryEntry, DirectoryHandle};
+
+/// The largest share of the disk that is ever shown as used, in percent: above it rez
+/// walks whole packages at origin before it adds one.
+const MOST_USED: u64 = 80;
+
+/// How the view behaves.
+#[derive(Debug, Clone)]
+pub struct ViewSettings {
+    /// Where rez's repositories lie, as rez names them: absolute, links resolved.
+    pub repositories: Vec<PathBuf>,
+    /// rez's own settings.
+    pub rez: RezSettings,
+    /// Register what is looked up in the repositories.
+    pub on_lookup: bool,
+    /// Register what is written to `.sys/pending`.
+    pub on_pending: bool,
+    /// How long an answer of origin about repositories is believed.
+    pub believe: Duration,
+    /// How long look-ups leave alone what rez removed.
+    pub tombstone: Duration,
+    /// Least time between two comparisons of a variant with origin.
+    pub freshness: Duration,
+    /// User and group of the daemon.
+    pub owner: (u32, u32),
+    /// Several users are let in: only the repositories named above are acted on.
+    pub shared: bool,
+}
+
+/// The virtual tree.
+pub struct View {
+    pub(crate) settings: ViewSettings,
+    pub(crate) store: Arc<Store>,
+    pub(crate) origin: Origin,
+    pub(crate) registry: Mutex<Registry>,
+    pub(crate) repositories: Repositories,
+    pub(crate) payloads: Arc<Payloads>,
+    pub(crate) hydration: Arc<Hydration>,
+    pub(crate) handles: Handles,
+    pub(crate) writable: Writable,
+    pub(crate) lock: RezLock,
+    pub(crate) notices: Notices,
+    pub(crate) problems: Arc<Problems>,
+    pub(crate) tombstones: Tombstones,
+    pub(crate) recency: Recency,
+    pub(crate) hits: AtomicU64,
+    pub(crate) misses: AtomicU64,
+    /// Numbers of `.sys` and `.sys/pending`.
+    pub(crate) sys: WritableId,
+    pub(crate) pending: WritableId,
+    pub(crate) to_delete: WritableId,
+}
+
+/// Numbers for a platform's `statfs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Statistics {
+    /// Bytes in all.
+    pub total: u64,
+    /// Bytes that may still be used, counting what could be evicted.
+    pub free: u64,
+}
+
+impl View {
+    /// The view of a store, with all that the store remembers. Must be called inside a
+    /// tokio runtime.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or its `sys` directory not be made.
+    pub fn open(
+        store: Arc<Store>,
+        origin: Origin,
+        settings: ViewSettings,
+    ) -> Result<Arc<Self>, StoreError> {
+        let io = |path: PathBuf| move |source| StoreError::Io { action: "use", path, source };
+        let sys_dir = store.sys_dir();
+        for part in ["log", "pending", "to_delete"] {
+            let path = sys_dir.join(part);
+            std::fs::create_dir_all(&path).map_err(io(path.clone()))?;
+        }
+        let device =
+            std::fs::metadata(store.dir()).map_err(io(store.dir().to_path_buf()))?.dev();
+        let writable = Writable::new(store.dir(), settings.owner);
+        let sys = writable.node_of("sys".as_ref());
+        let pending = writable.node_of("sys/pending".as_ref());
+        let to_delete = writable.node_of("sys/to_delete".as_ref());
+        let problems = Arc::new(Problems::default());
+        let mut registry = Registry::default();
+        for known in store.registrations()? {
+            let handle = pkgfs_rez::registration::parse(known.json.as_bytes())
+                .inspect_err(|error| problems.tell(format!("{}: {error}", known.handle_key)))
+                .ok();
+            registry.load(known, handle, settings.owner);
+        }
+        let tombstones = Tombstones::new(settings.tombstone, store.tombstones()?);
+        let repositories = Repositories::new(
+            origin.clone(),
+            settings.repositories.clone(),
+            settings.rez.clone(),
+            device,
+            settings.believe,
+        );
+        let payloads = Arc::new(Payloads::new(
+            Arc::clone(&store),
+            origin.clone(),
+            settings.repositories.clone(),
+        ));
+        let hydration =
+            Hydration::start(origin.clone(), Arc::clone(&store), Arc::clone(&problems))
+                .map_err(io(store.dir().to_path_buf()))?;
+        let notices = Notices::start().map_err(io(store.dir().to_path_buf()))?;
+        let view = Arc::new(Self {
+            registry: Mutex::new(registry),
+            repositories,
+            payloads,
+            hydration,
+            handles: Handles::default(),
+            writable,
+            lock: RezLock::new(sys_dir),
+            notices,
+            problems,
+            tombstones,
+            recency: Recency::default(),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+            sys,
+            pending,
+            to_delete,
+            settings,
+            store,
+            origin,
+        });
+        view.keep_writing_recency();
+        Ok(view)
+    }
+
+    /// Has a platform told from now on of what it must not believe any more.
+    pub fn add_caches(&self, caches: Weak<dyn Caches>) {
+        self.notices.add(caches);
+    }
+
+    /// A platform has forgotten a node that many times.
+    pub fn forget(&self, node: NodeId, times: u64) {
+        if let Some(Node::Writable(id)) = node.decode() {
+            self.writable.forget(id, times);
+        }
+    }
+
+    /// The store's room. What could be evicted counts as free, and never more than 80 %
+    /// shows as used (the total is shown smaller where it must be, never the free space
+    /// larger), since rez goes by both before it adds a variant.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let usage = self.store.usage();
+        let free = usage.disk_available.saturating_add(usage.blob_bytes).min(usage.disk_total);
+        let most = free.saturating_mul(100) / (100 - MOST_USED);
+        Statistics { total: usage.disk_total.min(most), free }
+    }
+
+    pub(crate) fn level_attributes(&self, node: NodeId) -> NodeAttributes {
+        let (uid, gid) = self.settings.owner;
+        NodeAttributes {
+            node,
+            kind: NodeKind::Directory,
+            size: 4096,
+            mode: 0o777,
+            links: 1,
+            uid,
+            gid,
+            mtime: Timestamp::default(),
+            device: 0,
+        }
+    }
+
+    pub(crate) fn slot_attributes(&self, id: SlotId, part: Part, slot: &Slot) -> Option<NodeAttributes> {
+        let node = id.part(part);
+        let file = |mark: &crate::registry::Mark, mtime| NodeAttributes {
+            node,
+            kind: NodeKind::File,
+            size: mark.text.len() as u64,
+            mode: 0o666,
+            links: 1,
+            uid: mark.owner.0,
+            gid: mark.owner.1,
+            mtime,
+            device: 0,
+        };
+        match part {
+            Part::Json => slot.json.as_ref().map(|json| file(json, slot.shown_mtime())),
+            Part::Copying => slot.copying.as_ref().map(|mark| file(mark, mark.mtime)),
+            Part::Payload if slot.payload == Payload::Tree => {
+                Some(NodeAttributes { mtime: slot.root_mtime, ..self.level_attributes(node) })
+            }
+            Part::Payload => None,
+        }
+    }
+
+    pub(crate) fn level_node(&self, level: LevelId) -> NodeId {
+        Node::Level(level).into()
+    }
+
+    pub(crate) fn discard_staging(&self, registration: RegistrationId) {
+        self.handles.revoke(registration);
+        let store = Arc::clone(&self.store);
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = store.discard_staging(registration) {
+                tracing::warn!(%error, "what is left of a copy could not be removed");
+            }
+        });
+    }
+
+    /// The staging tree of a registration, as a node.
+    pub(crate) fn staging(&self, registration: RegistrationId) -> Result<WritableId, ViewError> {
+        let path = self.store.staging_dir(registration);
+        let below = path.strip_prefix(self.store.dir()).map_err(|_| ViewError::Failed)?;
+        Ok(self.writable.node_of(below))
+    }
+}
+
+/// Runs work that waits for the disk where it holds nobody up.
+pub(crate) async fn blocking<T, E>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}

@@ -1,0 +1,385 @@
+//! Opening, reading and writing files.
+
+use std::{
+    fs::File,
+    os::unix::fs::FileExt,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use parking_lot::RwLock;
+use pkgfs_manifest::{Kind, Timestamp};
+use pkgfs_rez::layout::Entry as LayoutEntry;
+use pkgfs_store::{NewRegistration, RegistrationState};
+
+use crate::{
+    Caller, Found, HandleId, Keep, NodeId, View, ViewError,
+    error::local,
+    handles::{Handle, OpenPayload, OpenWritable},
+    node::{LevelId, Node, Part, SlotId, WritableId},
+    payload::Payloads,
+    registry::{LevelPath, Mark, Slot},
+    view::{blocking, names::part_of},
+};
+
+/// The longest json that anybody may write into the registry.
+const LONGEST_JSON: usize = 1 << 20;
+
+impl View {
+    /// Opens a file. Never waits for origin: that is for [`read`](Self::read).
+    ///
+    /// # Errors
+    /// [`ViewError::ReadOnly`] for a payload that is to be written.
+    pub async fn open_file(&self, node: NodeId, write: bool) -> Result<HandleId, ViewError> {
+        let handle = match node.decode().ok_or(ViewError::Stale)? {
+            Node::Root | Node::Level(_) | Node::Slot(_, Part::Payload) => {
+                return Err(ViewError::IsADirectory);
+            }
+            Node::Slot(id, part) => {
+                let registry = self.registry.lock();
+                let slot = registry.slot(id).ok_or(ViewError::NotFound)?;
+                if write && slot.registration.is_some() && part == Part::Json {
+                    return Err(ViewError::ReadOnly);
+                }
+                Handle::Mark(id, part, Arc::default())
+            }
+            Node::Entry(key) => {
+                let (directory, index) = self.payloads.entry(key)?;
+                if write {
+                    return Err(ViewError::ReadOnly);
+                }
+                match &directory.listing.entries()[index].kind {
+                    Kind::File => {}
+                    Kind::Directory => return Err(ViewError::IsADirectory),
+                    Kind::Link(_) | Kind::Special(_) => return Err(ViewError::Denied),
+                }
+                self.used(directory.registration);
+                let file = OnceLock::new();
+                if let Some(local) = self.local_file(key)? {
+                    let _ = file.set(local);
+                }
+                Handle::Payload(Arc::new(OpenPayload {
+                    wanted: Payloads::wanted(&directory, index),
+                    file,
+                    counted: AtomicBool::new(false),
+                }))
+            }
+            Node::Writable(id) => self.open_writable(id, self.writable.open(id, write)?)?,
+        };
+        Ok(self.handles.add(handle))
+    }
+
+    fn open_writable(&self, id: WritableId, file: Arc<File>) -> Result<Handle, ViewError> {
+        // An unlinked file has no path any more and belongs to no copy.
+        let path = self.writable.relative(id).unwrap_or_default();
+        Ok(Handle::Writable(Arc::new(OpenWritable {
+            file,
+            pending: path.starts_with("sys/pending"),
+            written: AtomicBool::new(false),
+            staging: self.store.staging_of(&path),
+            revoked: RwLock::new(false),
+        })))
+    }
+
+    /// The bytes of a payload file if they are in the store.
+    fn local_file(&self, key: pkgfs_store::FileKey) -> Result<Option<Arc<File>>, ViewError> {
+        let Some(digest) = self.store.content(key)? else { return Ok(None) };
+        let Some(file) = self.store.open_blob(&digest)? else {
+            self.problems.tell(format!("blob {digest} was lost from the store; fetched again"));
+            self.store.forget_blob(&digest)?;
+            return Ok(None);
+        };
+        self.recency.blob_used(digest);
+        Ok(Some(Arc::new(file)))
+    }
+
+    /// Makes a file and opens it for writing.
+    ///
+    /// # Errors
+    /// [`ViewError::ReadOnly`] wherever rez has no business to make one.
+    pub async fn create_file(
+        &self,
+        parent: NodeId,
+        name: &[u8],
+        mode: u16,
+        new: bool,
+        caller: Caller,
+    ) -> Result<(Found, HandleId), ViewError> {
+        match parent.decode().ok_or(ViewError::Stale)? {
+            Node::Writable(parent) => {
+                let (attributes, file) =
+                    self.writable.create(parent, name, mode, new, caller)?;
+                if parent == self.sys {
+                    self.lock.made(name, caller.pid);
+                }
+                let Some(Node::Writable(id)) = attributes.node.decode() else {
+                    return Err(ViewError::Stale);
+                };
+                let handle = self.handles.add(self.open_writable(id, file)?);
+                let found = Found { attributes, name: Keep::Never, values: Keep::Never };
+                Ok((found, handle))
+            }
+            Node::Level(level) => self.create_mark(level, name, caller),
+            _ => Err(ViewError::ReadOnly),
+        }
+    }
+
+    /// `<inc>.json` or `.copying-<inc>`, as rez makes them when it adds a variant.
+    fn create_mark(
+        &self,
+        level: LevelId,
+        name: &[u8],
+        caller: Caller,
+    ) -> Result<(Found, HandleId), ViewError> {
+        let mut registry = self.registry.lock();
+        let path = registry.level(level).ok_or(ViewError::Stale)?;
+        let entry = std::str::from_utf8(name).ok().and_then(LayoutEntry::classify);
+        let entry = entry.filter(|_| path.h4.is_some()).ok_or(ViewError::ReadOnly)?;
+        let part = part_of(entry);
+        if !registry.has_level(&path) {
+            return Err(ViewError::NotFound);
+        }
+        let id = match registry.slot_of_stem(&path, entry.stem()) {
+            Some(id) => id,
+            None => registry.insert(Slot::new(level, entry.stem())),
+        };
+        let slot = registry.slot_mut(id).ok_or(ViewError::Stale)?;
+        let mark = Mark {
+            text: Vec::new(),
+            mtime: Timestamp::now(),
+            touched: Some(std::time::Instant::now()),
+            owner: (caller.uid, caller.gid),
+        };
+        let place = match part {
+            Part::Json => &mut slot.json,
+            Part::Copying => &mut slot.copying,
+            Part::Payload => return Err(ViewError::ReadOnly),
+        };
+        if place.is_some() {
+            return Err(ViewError::Exists);
+        }
+        *place = Some(mark);
+        let attributes = self.slot_attributes(id, part, slot).ok_or(ViewError::Stale)?;
+        drop(registry);
+        let handle = self.handles.add(Handle::Mark(id, part, Arc::default()));
+        Ok((Found { attributes, name: Keep::Never, values: Keep::Never }, handle))
+    }
+
+    /// Bytes of an open file: fewer than `size` only at its end.
+    ///
+    /// # Errors
+    /// [`ViewError::TimedOut`] when origin must be asked and makes no progress,
+    /// [`ViewError::Stale`] when origin's file is no longer the one that was listed.
+    pub async fn read(
+        self: &Arc<Self>,
+        handle: HandleId,
+        offset: u64,
+        size: usize,
+    ) -> Result<Vec<u8>, ViewError> {
+        match self.handles.get(handle)? {
+            Handle::Payload(open) => self.read_payload(&open, offset, size).await,
+            Handle::Writable(open) => read_at(&open.file, offset, size),
+            Handle::Mark(id, part, _) => {
+                let registry = self.registry.lock();
+                let slot = registry.slot(id).ok_or(ViewError::NotFound)?;
+                let mark = if part == Part::Json { &slot.json } else { &slot.copying };
+                let text = mark.as_ref().map_or(&[][..], |mark| &mark.text);
+                let start = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
+                let end = start.saturating_add(size).min(text.len());
+                Ok(text[start..end].to_vec())
+            }
+            Handle::Listed(_) => Err(ViewError::IsADirectory),
+        }
+    }
+
+    async fn read_payload(
+        self: &Arc<Self>,
+        open: &OpenPayload,
+        offset: u64,
+        size: usize,
+    ) -> Result<Vec<u8>, ViewError> {
+        let length = open.wanted.state.size;
+        let end = offset.saturating_add(size as u64).min(length);
+        if offset >= end {
+            return Ok(Vec::new());
+        }
+        let size = usize::try_from(end - offset).map_err(|_| ViewError::Invalid)?;
+        if open.file.get().is_none()
+            && let Some(local) = self.local_file(open.wanted.key)?
+        {
+            let _ = open.file.set(local);
+        }
+        let first = !open.counted.swap(true, Ordering::Relaxed);
+        if let Some(file) = open.file.get() {
+            if first {
+                self.hits.fetch_add(1, Ordering::Relaxed);
+            }
+            return read_at(file, offset, size);
+        }
+        if first {
+            self.misses.fetch_add(1, Ordering::Relaxed);
+        }
+        let view = Arc::downgrade(self);
+        let key = open.wanted.key;
+        let flight = self.hydration.fetch(&open.wanted, move || {
+            if let Some(view) = view.upgrade() {
+                view.outdated(key.directory);
+            }
+        })?;
+        let file = flight.reach(end).await?;
+        if flight.is_whole() {
+            let _ = open.file.set(Arc::clone(&file));
+        }
+        read_at(&file, offset, size)
+    }
+
+    /// Writes to an open file.
+    ///
+    /// # Errors
+    /// [`ViewError::ReadOnly`] for payloads, and for a copy that was sealed meanwhile.
+    pub async fn write(
+        &self,
+        handle: HandleId,
+        offset: u64,
+        data: &[u8],
+    ) -> Result<usize, ViewError> {
+        match self.handles.get(handle)? {
+            Handle::Writable(open) => {
+                let revoked = open.revoked.read();
+                if *revoked {
+                    return Err(ViewError::ReadOnly);
+                }
+                open.written.store(true, Ordering::Relaxed);
+                open.file.write_all_at(data, offset).map_err(|error| local(&error))?;
+                Ok(data.len())
+            }
+            Handle::Mark(id, part, written) => {
+                let mut registry = self.registry.lock();
+                let slot = registry.slot_mut(id).ok_or(ViewError::NotFound)?;
+                if part == Part::Json && slot.registration.is_some() {
+                    return Err(ViewError::ReadOnly);
+                }
+                let mark = if part == Part::Json { &mut slot.json } else { &mut slot.copying };
+                let mark = mark.as_mut().ok_or(ViewError::NotFound)?;
+                let start = usize::try_from(offset).map_err(|_| ViewError::NoSpace)?;
+                let end = start.saturating_add(data.len());
+                if end > LONGEST_JSON {
+                    return Err(ViewError::NoSpace);
+                }
+                if mark.text.len() < end {
+                    mark.text.resize(end, 0);
+                }
+                mark.text[start..end].copy_from_slice(data);
+                mark.mtime = Timestamp::now();
+                written.store(true, Ordering::Relaxed);
+                Ok(data.len())
+            }
+            Handle::Payload(_) => Err(ViewError::ReadOnly),
+            Handle::Listed(_) => Err(ViewError::IsADirectory),
+        }
+    }
+
+    /// A descriptor of an open file is closed. What rez wrote takes effect before this
+    /// returns: a handle in `.sys/pending` is registered, a json makes its variant known.
+    ///
+    /// # Errors
+    /// When the store cannot take a registration in.
+    pub async fn flush_file(
+        self: &Arc<Self>,
+        handle: HandleId,
+        caller: Caller,
+    ) -> Result<(), ViewError> {
+        match self.handles.get(handle)? {
+            Handle::Writable(open) if open.pending && open.written.swap(false, Ordering::Relaxed) => {
+                let text = read_at(&open.file, 0, LONGEST_JSON)?;
+                self.offer_pending(&text, caller.pid).await;
+                Ok(())
+            }
+            Handle::Mark(id, Part::Json, written) if written.swap(false, Ordering::Relaxed) => {
+                self.json_written(id).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// rez has written `<inc>.json` of a variant that it is going to copy in.
+    async fn json_written(&self, id: SlotId) -> Result<(), ViewError> {
+        let new = {
+            let registry = self.registry.lock();
+            let Some(slot) = registry.slot(id) else { return Ok(()) };
+            let (Some(json), None) = (&slot.json, slot.registration) else { return Ok(()) };
+            let path = registry.level(slot.level).ok_or(ViewError::Stale)?;
+            let handle = match pkgfs_rez::registration::parse(&json.text) {
+                Ok(handle) => handle,
+                Err(error) => {
+                    let stem = &slot.stem;
+                    self.problems.tell(format!("{}/{stem}.json: {error}", path.last()));
+                    return Ok(());
+                }
+            };
+            if LevelPath::of_handle(&handle) != *path
+                || registry.of_handle(&handle.to_json()).is_some()
+            {
+                return Ok(());
+            }
+            let new = NewRegistration {
+                name: handle.name.clone(),
+                version_dir: handle.version_dir().to_owned(),
+                h4: handle.h4(),
+                stem: slot.stem.to_string(),
+                handle_key: handle.to_json(),
+                json: String::from_utf8_lossy(&json.text).into_owned(),
+                repository: handle.location.clone().into(),
+                root: None,
+                state: RegistrationState::Copying,
+            };
+            (new, handle)
+        };
+        let (new, handle) = new;
+        let store = Arc::clone(&self.store);
+        let known = blocking(move || store.register(new)).await?;
+        self.tombstones.lift(&known.handle_key);
+        let mut registry = self.registry.lock();
+        if let Some(slot) = registry.slot_mut(id) {
+            slot.registration = Some(known.id);
+            slot.handle = Some(handle);
+        }
+        registry.index(id);
+        Ok(())
+    }
+
+    /// Makes what was written durable.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub async fn sync_file(&self, handle: HandleId) -> Result<(), ViewError> {
+        if let Handle::Writable(open) = self.handles.get(handle)? {
+            let file = Arc::clone(&open.file);
+            blocking(move || file.sync_all()).await.map_err(|error| local(&error))?;
+        }
+        Ok(())
+    }
+
+    /// The last descriptor of an open file or directory is gone.
+    pub fn release(&self, handle: HandleId) {
+        self.handles.remove(handle);
+    }
+}
+
+/// Reads up to `size` bytes: fewer only at the end of the file.
+fn read_at(file: &File, offset: u64, size: usize) -> Result<Vec<u8>, ViewError> {
+    let mut bytes = vec![0; size];
+    let mut filled = 0;
+    while filled < size {
+        match file.read_at(&mut bytes[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(more) => filled += more,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(local(&error)),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}

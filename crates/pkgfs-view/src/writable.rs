@@ -1,0 +1,460 @@
+//! The writable areas: rez's `.sys` and the trees that rez is copying in.
+//!
+//! Both are ordinary directories of the store (`sys/`, `staging/<n>/`), shown as they
+//! are, but for who owns a file and, in `.sys`, for modes: whatever the first user's
+//! umask was, directories are 0777 and files 0666 for all who are let in, since one
+//! user's log file must not break the next user's rez.
+//!
+//! A file is known by the paths that lead to it (two while rez holds its lock by a hard
+//! link) and keeps its number for as long as a platform remembers it. Symbolic links
+//! cannot be made here, so no path followed here is another user's trap.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::{Arc, Weak},
+};
+
+use parking_lot::Mutex;
+use pkgfs_manifest::Timestamp;
+
+use crate::{
+    Caller, NodeAttributes, NodeId, NodeKind, ViewError,
+    error::local,
+    node::{Node, WritableId},
+};
+
+/// Which area a file lies in, as far as that matters for what it shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Area {
+    /// `.sys`: open to all.
+    Sys,
+    /// A tree under way: private to who makes it.
+    Staging,
+}
+
+/// All writable files of the store.
+pub(crate) struct Writable {
+    /// The store's directory; paths below are relative to it.
+    base: PathBuf,
+    /// Who runs the daemon: only root may give files away.
+    owner: (u32, u32),
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    nodes: HashMap<WritableId, Known>,
+    by_path: HashMap<PathBuf, WritableId>,
+    last: u64,
+}
+
+struct Known {
+    /// Relative to the base. Empty: unlinked, but still open or remembered.
+    paths: Vec<PathBuf>,
+    /// How often platforms were told of it and have not forgotten.
+    lookups: u64,
+    /// Who made it, where the file itself cannot belong to them.
+    maker: Option<(u32, u32)>,
+    /// The file while some handle has it open, for when no path leads there any more.
+    open: Weak<File>,
+}
+
+/// A change of attributes asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Change {
+    /// Permission bits.
+    pub mode: Option<u16>,
+    /// Owner.
+    pub uid: Option<u32>,
+    /// Group.
+    pub gid: Option<u32>,
+    /// Length in bytes.
+    pub size: Option<u64>,
+    /// Last access.
+    pub atime: Option<Timestamp>,
+    /// Last modification.
+    pub mtime: Option<Timestamp>,
+}
+
+impl Writable {
+    pub(crate) fn new(base: &Path, owner: (u32, u32)) -> Self {
+        Self { base: base.to_path_buf(), owner, table: Mutex::default() }
+    }
+
+    /// The node of a directory that the view itself knows (`sys`, `staging/<n>`).
+    pub(crate) fn node_of(&self, path: &Path) -> WritableId {
+        let mut table = self.table.lock();
+        let id = table.intern(path);
+        // Held by the view itself: never forgotten.
+        if let Some(known) = table.nodes.get_mut(&id) {
+            known.lookups = known.lookups.max(1 << 32);
+        }
+        id
+    }
+
+    /// The path of a node relative to the base.
+    pub(crate) fn relative(&self, id: WritableId) -> Result<PathBuf, ViewError> {
+        let table = self.table.lock();
+        let known = table.nodes.get(&id).ok_or(ViewError::Stale)?;
+        known.paths.first().cloned().ok_or(ViewError::NotFound)
+    }
+
+    fn absolute(&self, id: WritableId) -> Result<PathBuf, ViewError> {
+        Ok(self.base.join(self.relative(id)?))
+    }
+
+    /// The path of `name` in the directory `parent`, relative to the base.
+    pub(crate) fn child(&self, parent: WritableId, name: &[u8]) -> Result<PathBuf, ViewError> {
+        Ok(self.relative(parent)?.join(os_name(name)?))
+    }
+
+    /// Looks a name up; the platform remembers the node until [`forget`](Self::forget).
+    pub(crate) fn lookup(
+        &self,
+        parent: WritableId,
+        name: &[u8],
+    ) -> Result<NodeAttributes, ViewError> {
+        let path = self.child(parent, name)?;
+        let data = fs::symlink_metadata(self.base.join(&path)).map_err(|e| local(&e))?;
+        let (id, maker) = {
+            let mut table = self.table.lock();
+            let id = table.intern(&path);
+            let known = table.nodes.get_mut(&id).ok_or(ViewError::Stale)?;
+            known.lookups += 1;
+            (id, known.maker)
+        };
+        Ok(self.shown(id, &path, &data, maker))
+    }
+
+    /// A platform has forgotten the node that many times.
+    pub(crate) fn forget(&self, id: WritableId, times: u64) {
+        let mut table = self.table.lock();
+        let Some(known) = table.nodes.get_mut(&id) else { return };
+        known.lookups = known.lookups.saturating_sub(times);
+        // While it is open or a maker is remembered for it, it stays.
+        let needed = known.open.strong_count() > 0
+            || (known.maker.is_some() && !known.paths.is_empty());
+        if known.lookups == 0 && !needed {
+            table.remove(id);
+        }
+    }
+
+    pub(crate) fn attributes(&self, id: WritableId) -> Result<NodeAttributes, ViewError> {
+        let (path, maker, open) = {
+            let table = self.table.lock();
+            let known = table.nodes.get(&id).ok_or(ViewError::Stale)?;
+            (known.paths.first().cloned(), known.maker, known.open.upgrade())
+        };
+        let data = match (&path, open) {
+            (Some(path), _) => fs::symlink_metadata(self.base.join(path)),
+            (None, Some(file)) => file.metadata(),
+            (None, None) => return Err(ViewError::NotFound),
+        };
+        let data = data.map_err(|e| local(&e))?;
+        Ok(self.shown(id, path.as_deref().unwrap_or(Path::new("sys")), &data, maker))
+    }
+
+    fn shown(
+        &self,
+        id: WritableId,
+        path: &Path,
+        data: &fs::Metadata,
+        maker: Option<(u32, u32)>,
+    ) -> NodeAttributes {
+        let directory = data.is_dir();
+        let mode = match area(path) {
+            Area::Sys if directory => 0o777,
+            Area::Sys => 0o666,
+            Area::Staging => (data.mode() & 0o7777) as u16,
+        };
+        let (uid, gid) = maker.unwrap_or((data.uid(), data.gid()));
+        NodeAttributes {
+            node: NodeId::from(Node::Writable(id)),
+            kind: if directory { NodeKind::Directory } else { NodeKind::File },
+            size: data.size(),
+            mode,
+            links: data.nlink().try_into().unwrap_or(u32::MAX),
+            uid,
+            gid,
+            mtime: Timestamp { secs: data.mtime(), nanos: data.mtime_nsec() as u32 },
+            device: 0,
+        }
+    }
+
+    /// Opens a file that exists.
+    pub(crate) fn open(&self, id: WritableId, write: bool) -> Result<Arc<File>, ViewError> {
+        let path = match self.absolute(id) {
+            Ok(path) => path,
+            // Unlinked, but somebody still has it open.
+            Err(ViewError::NotFound) => {
+                let table = self.table.lock();
+                let open = table.nodes.get(&id).and_then(|known| known.open.upgrade());
+                return open.ok_or(ViewError::NotFound);
+            }
+            Err(error) => return Err(error),
+        };
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .write(write)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
+            .open(path)
+            .map_err(|e| local(&e))?;
+        Ok(self.opened(id, file))
+    }
+
+    fn opened(&self, id: WritableId, file: File) -> Arc<File> {
+        let file = Arc::new(file);
+        if let Some(known) = self.table.lock().nodes.get_mut(&id) {
+            known.open = Arc::downgrade(&file);
+        }
+        file
+    }
+
+    /// Makes a file, or opens the one there is unless it must be new.
+    pub(crate) fn create(
+        &self,
+        parent: WritableId,
+        name: &[u8],
+        mode: u16,
+        new: bool,
+        caller: Caller,
+    ) -> Result<(NodeAttributes, Arc<File>), ViewError> {
+        let path = self.child(parent, name)?;
+        let absolute = self.base.join(&path);
+        let mut options = fs::OpenOptions::new();
+        options
+            .read(true)
+            .write(true)
+            .mode(u32::from(mode) | 0o600)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+        let (file, made) = match options.clone().create_new(true).open(&absolute) {
+            Ok(file) => (file, true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !new => {
+                (options.open(&absolute).map_err(|e| local(&e))?, false)
+            }
+            Err(error) => return Err(local(&error)),
+        };
+        if made {
+            self.made_by(&path, &absolute, caller);
+        }
+        let attributes = self.lookup(parent, name)?;
+        let Some(Node::Writable(id)) = attributes.node.decode() else {
+            return Err(ViewError::Stale);
+        };
+        Ok((attributes, self.opened(id, file)))
+    }
+
+    pub(crate) fn make_directory(
+        &self,
+        parent: WritableId,
+        name: &[u8],
+        mode: u16,
+        caller: Caller,
+    ) -> Result<NodeAttributes, ViewError> {
+        let path = self.child(parent, name)?;
+        let absolute = self.base.join(&path);
+        fs::DirBuilder::new()
+            .mode(u32::from(mode) | 0o700)
+            .create(&absolute)
+            .map_err(|e| local(&e))?;
+        self.made_by(&path, &absolute, caller);
+        self.lookup(parent, name)
+    }
+
+    /// Gives a new file to who made it, or remembers the maker where we may not.
+    pub(crate) fn made_by(&self, path: &Path, absolute: &Path, caller: Caller) {
+        if (caller.uid, caller.gid) == self.owner {
+            return;
+        }
+        let given = std::os::unix::fs::lchown(absolute, Some(caller.uid), Some(caller.gid));
+        if given.is_err() {
+            let mut table = self.table.lock();
+            let id = table.intern(path);
+            if let Some(known) = table.nodes.get_mut(&id) {
+                known.maker = Some((caller.uid, caller.gid));
+            }
+        }
+    }
+
+    pub(crate) fn unlink(&self, parent: WritableId, name: &[u8]) -> Result<(), ViewError> {
+        let path = self.child(parent, name)?;
+        fs::remove_file(self.base.join(&path)).map_err(|e| local(&e))?;
+        self.table.lock().detach(&path);
+        Ok(())
+    }
+
+    pub(crate) fn remove_directory(
+        &self,
+        parent: WritableId,
+        name: &[u8],
+    ) -> Result<(), ViewError> {
+        let path = self.child(parent, name)?;
+        fs::remove_dir(self.base.join(&path)).map_err(|e| local(&e))?;
+        self.table.lock().detach(&path);
+        Ok(())
+    }
+
+    pub(crate) fn rename(
+        &self,
+        from: (WritableId, &[u8]),
+        to: (WritableId, &[u8]),
+        replace: bool,
+    ) -> Result<(), ViewError> {
+        let source = self.child(from.0, from.1)?;
+        let target = self.child(to.0, to.1)?;
+        if area(&source) != area(&target) {
+            return Err(ViewError::ReadOnly);
+        }
+        if !replace && fs::symlink_metadata(self.base.join(&target)).is_ok() {
+            return Err(ViewError::Exists);
+        }
+        fs::rename(self.base.join(&source), self.base.join(&target)).map_err(|e| local(&e))?;
+        self.table.lock().moved(&source, &target);
+        Ok(())
+    }
+
+    /// A second name for a file, as rez takes its lock.
+    pub(crate) fn link(
+        &self,
+        id: WritableId,
+        parent: WritableId,
+        name: &[u8],
+    ) -> Result<NodeAttributes, ViewError> {
+        let source = self.relative(id)?;
+        let target = self.child(parent, name)?;
+        if area(&source) != Area::Sys || area(&target) != Area::Sys {
+            return Err(ViewError::ReadOnly);
+        }
+        fs::hard_link(self.base.join(&source), self.base.join(&target)).map_err(|e| local(&e))?;
+        {
+            let mut table = self.table.lock();
+            table.by_path.insert(target.clone(), id);
+            if let Some(known) = table.nodes.get_mut(&id) {
+                known.paths.push(target);
+                known.lookups += 1;
+            }
+        }
+        self.attributes(id)
+    }
+
+    pub(crate) fn change(
+        &self,
+        id: WritableId,
+        change: Change,
+    ) -> Result<NodeAttributes, ViewError> {
+        let path = self.absolute(id)?;
+        let staged = area(&self.relative(id)?) == Area::Staging;
+        let failed = |error: io::Error| local(&error);
+        if let Some(size) = change.size {
+            let file = fs::OpenOptions::new().write(true).open(&path).map_err(failed)?;
+            file.set_len(size).map_err(failed)?;
+        }
+        // In `.sys` modes and owners are ours, so that the next user gets in.
+        if let (Some(mode), true) = (change.mode, staged) {
+            let mode = fs::Permissions::from_mode(u32::from(mode));
+            fs::set_permissions(&path, mode).map_err(failed)?;
+        }
+        if let (true, true) = (change.uid.is_some() || change.gid.is_some(), staged) {
+            std::os::unix::fs::lchown(&path, change.uid, change.gid).map_err(failed)?;
+        }
+        if change.atime.is_some() || change.mtime.is_some() {
+            set_times(&path, change.atime, change.mtime).map_err(failed)?;
+        }
+        self.attributes(id)
+    }
+
+    /// Names in a directory, with their kinds.
+    pub(crate) fn names(&self, id: WritableId) -> Result<Vec<(Box<[u8]>, NodeKind)>, ViewError> {
+        use std::os::unix::ffi::OsStringExt;
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.absolute(id)?).map_err(|e| local(&e))? {
+            let entry = entry.map_err(|e| local(&e))?;
+            let directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let kind = if directory { NodeKind::Directory } else { NodeKind::File };
+            names.push((entry.file_name().into_vec().into_boxed_slice(), kind));
+        }
+        Ok(names)
+    }
+}
+
+impl Table {
+    fn intern(&mut self, path: &Path) -> WritableId {
+        if let Some(id) = self.by_path.get(path) {
+            return *id;
+        }
+        self.last += 1;
+        let id = WritableId(self.last);
+        self.by_path.insert(path.to_path_buf(), id);
+        let paths = vec![path.to_path_buf()];
+        self.nodes.insert(id, Known { paths, lookups: 0, maker: None, open: Weak::new() });
+        id
+    }
+
+    fn remove(&mut self, id: WritableId) {
+        if let Some(known) = self.nodes.remove(&id) {
+            for path in known.paths {
+                self.by_path.remove(&path);
+            }
+        }
+    }
+
+    /// `path` no longer leads anywhere.
+    fn detach(&mut self, path: &Path) {
+        let Some(id) = self.by_path.remove(path) else { return };
+        let Some(known) = self.nodes.get_mut(&id) else { return };
+        known.paths.retain(|other| other != path);
+        if known.paths.is_empty() && known.lookups == 0 {
+            self.nodes.remove(&id);
+        }
+    }
+
+    /// What was at or below `source` is now at or below `target`.
+    fn moved(&mut self, source: &Path, target: &Path) {
+        self.detach(target);
+        let below: Vec<PathBuf> =
+            self.by_path.keys().filter(|path| path.starts_with(source)).cloned().collect();
+        for old in below {
+            let Ok(rest) = old.strip_prefix(source) else { continue };
+            let new =
+                if rest.as_os_str().is_empty() { target.to_path_buf() } else { target.join(rest) };
+            if let Some(id) = self.by_path.remove(&old) {
+                if let Some(known) = self.nodes.get_mut(&id) {
+                    for path in known.paths.iter_mut().filter(|path| **path == old) {
+                        path.clone_from(&new);
+                    }
+                }
+                self.by_path.insert(new, id);
+            }
+        }
+    }
+}
+
+fn area(path: &Path) -> Area {
+    if path.starts_with("sys") { Area::Sys } else { Area::Staging }
+}
+
+/// A single name of a directory entry, from outside.
+pub(crate) fn os_name(name: &[u8]) -> Result<&std::ffi::OsStr, ViewError> {
+    use std::os::unix::ffi::OsStrExt;
+    match name {
+        b"" | b"." | b".." => Err(ViewError::Invalid),
+        _ if name.len() > 255 => Err(ViewError::NameTooLong),
+        _ if name.iter().any(|byte| matches!(byte, b'/' | 0)) => Err(ViewError::Invalid),
+        _ => Ok(std::ffi::OsStr::from_bytes(name)),
+    }
+}
+
+fn set_times(path: &Path, atime: Option<Timestamp>, mtime: Option<Timestamp>) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_OMIT, utimensat};
+    let spec = |at: Option<Timestamp>| match at {
+        Some(at) => Timespec { tv_sec: at.secs, tv_nsec: i64::from(at.nanos) },
+        None => Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+    };
+    let times = Timestamps { last_access: spec(atime), last_modification: spec(mtime) };
+    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?;
+    Ok(())
+}
