@@ -1,1 +1,96 @@
+//! A kind of storage, as the worker sees it: blocking calls, one per request.
+//!
+//! A backend may block for ever; that is what the worker process is for. It tells an
+//! [`Observer`] what it does on storage and how it gets on, so that a long copy is
+//! not taken for a hang. `tests/conformance.rs` says what every backend must do.
 
+mod posix;
+
+use std::{
+    os::fd::BorrowedFd,
+    path::{Path, PathBuf},
+};
+
+use pkgfs_manifest::{FileState, Listing};
+
+pub use crate::counters::Operation;
+use crate::{Failure, Fetched, LinkBounds, NameKind, Stat};
+pub use posix::Posix;
+
+/// The names in a directory and what they are.
+pub type Names = Vec<(Box<[u8]>, NameKind)>;
+
+/// Extended attributes: names and values.
+pub type Xattrs = Vec<(Box<[u8]>, Box<[u8]>)>;
+
+/// Watches one request being served, from any thread.
+pub trait Observer: Sync {
+    /// An operation on storage is about to be made, or (reads) was made.
+    fn count(&self, operation: Operation);
+    /// The request gets on; for a fetch, this many bytes from the beginning are in
+    /// place and belong to the state that was asked for.
+    fn progress(&self, bytes: u64);
+    /// Whether the request may be dropped.
+    fn is_cancelled(&self) -> bool;
+}
+
+/// A kind of storage.
+pub trait Backend: Send + Sync {
+    /// One directory with the attributes of its entries, links as `bounds` say.
+    /// Entries that vanish meanwhile are left out.
+    ///
+    /// # Errors
+    /// What storage answered.
+    fn list(&self, dir: &Path, bounds: &LinkBounds, on: &dyn Observer) -> Result<Listing, Failure>;
+
+    /// Names and kinds in a directory, in no order.
+    ///
+    /// # Errors
+    /// What storage answered.
+    fn names(&self, dir: &Path, on: &dyn Observer) -> Result<Names, Failure>;
+
+    /// Attributes of what the path leads to, links followed.
+    ///
+    /// # Errors
+    /// What storage answered.
+    fn stat(&self, path: &Path, on: &dyn Observer) -> Result<Stat, Failure>;
+
+    /// A file of at most `limit` bytes, whole, and the state that was.
+    ///
+    /// # Errors
+    /// What storage answered; [`TooLarge`](crate::Cause::TooLarge);
+    /// [`Changed`](crate::Cause::Changed) if it changed meanwhile.
+    fn read(
+        &self,
+        path: &Path,
+        limit: u64,
+        on: &dyn Observer,
+    ) -> Result<(Vec<u8>, FileState), Failure>;
+
+    /// The path with every link in it resolved.
+    ///
+    /// # Errors
+    /// What storage answered.
+    fn canonical(&self, path: &Path, on: &dyn Observer) -> Result<PathBuf, Failure>;
+
+    /// The `user.*` extended attributes of the path itself; none where storage has no
+    /// such thing.
+    ///
+    /// # Errors
+    /// What storage answered.
+    fn xattrs(&self, path: &Path, on: &dyn Observer) -> Result<Xattrs, Failure>;
+
+    /// Copies a file into `into` from offset 0, without ever making that shorter:
+    /// what an earlier attempt told to be in place stays there.
+    ///
+    /// # Errors
+    /// What storage answered; [`Changed`](crate::Cause::Changed) unless it is in the
+    /// state `expected` from before the first byte to after the last.
+    fn fetch(
+        &self,
+        path: &Path,
+        expected: FileState,
+        into: BorrowedFd<'_>,
+        on: &dyn Observer,
+    ) -> Result<Fetched, Failure>;
+}

@@ -22,7 +22,8 @@ use rustix::io::Errno;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    Counters, Fetched, LinkBounds, NameKind, OriginError, OriginSettings, Stat,
+    Counters, Fetched, LinkBounds, OriginError, OriginSettings, Stat,
+    backend::{Names, Xattrs},
     protocol::{Body, Request},
 };
 use job::{Answer, Job, Reply};
@@ -52,11 +53,7 @@ impl Origin {
     ///
     /// # Errors
     /// What origin answered, or that it did not.
-    pub async fn list(
-        &self,
-        dir: &Path,
-        bounds: &Arc<LinkBounds>,
-    ) -> Result<Listing, OriginError> {
+    pub async fn list(&self, dir: &Path, bounds: &Arc<LinkBounds>) -> Result<Listing, OriginError> {
         let bounds = LinkBounds::clone(bounds);
         let answer = self.ask(dir, Request::List { dir: dir.to_owned(), bounds }).await?;
         match answer.body {
@@ -81,11 +78,7 @@ impl Origin {
     /// # Errors
     /// [`OriginError::TooLarge`] for more than `limit` bytes, [`OriginError::Changed`]
     /// if it changed meanwhile, else what origin answered, or that it did not.
-    pub async fn read(
-        &self,
-        path: &Path,
-        limit: u64,
-    ) -> Result<(Vec<u8>, FileState), OriginError> {
+    pub async fn read(&self, path: &Path, limit: u64) -> Result<(Vec<u8>, FileState), OriginError> {
         let answer = self.ask(path, Request::Read { path: path.to_owned(), limit }).await?;
         match answer.body {
             Body::Content(state) if state.size == answer.raw.len() as u64 => {
@@ -99,7 +92,7 @@ impl Origin {
     ///
     /// # Errors
     /// What origin answered, or that it did not.
-    pub async fn names(&self, dir: &Path) -> Result<Vec<(Box<[u8]>, NameKind)>, OriginError> {
+    pub async fn names(&self, dir: &Path) -> Result<Names, OriginError> {
         match self.ask(dir, Request::Names(dir.to_owned())).await?.body {
             Body::Names(names) => Ok(names),
             _ => Err(nonsense(dir)),
@@ -122,7 +115,7 @@ impl Origin {
     ///
     /// # Errors
     /// What origin answered, or that it did not.
-    pub async fn xattrs(&self, path: &Path) -> Result<Vec<(Box<[u8]>, Box<[u8]>)>, OriginError> {
+    pub async fn xattrs(&self, path: &Path) -> Result<Xattrs, OriginError> {
         match self.ask(path, Request::Xattrs(path.to_owned())).await?.body {
             Body::Xattrs(pairs) => Ok(pairs),
             _ => Err(nonsense(path)),

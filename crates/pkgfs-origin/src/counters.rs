@@ -45,7 +45,7 @@ impl Operations {
 }
 
 /// The state of an [`Origin`](crate::Origin), and what it has done since it started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Counters {
     /// What workers did on origin.
     pub operations: Operations,

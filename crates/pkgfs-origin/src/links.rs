@@ -123,7 +123,7 @@ pub(crate) fn by_target(
     if let Ok(inside) = target.strip_prefix(anchor) {
         return ByTarget::Link(relative(below, inside));
     }
-    let outside = || bytes(&outside(anchor, below, text, target));
+    let outside = || bytes(&outside(anchor, below, text, Some(target)));
     let mut served = bounds.repositories.iter().chain([&bounds.variant_root]);
     if !served.any(|root| target.starts_with(root)) {
         return ByTarget::Link(outside());
@@ -135,14 +135,16 @@ pub(crate) fn by_target(
     ByTarget::InPlace
 }
 
-/// The absolute path for a link that leads out of the view: the text where it says
-/// so, since what lies behind further links may move with them.
-fn outside(anchor: &Path, below: &Path, text: &Path, target: &Path) -> PathBuf {
+/// The absolute path for a link that leads out of the view: what the text says, since
+/// what lies behind further links may move with them. Where the text alone does not
+/// say, it is the canonical `target` if that is known.
+pub(crate) fn outside(anchor: &Path, below: &Path, text: &Path, target: Option<&Path>) -> PathBuf {
     if text.is_absolute() {
         return text.to_owned();
     }
     if !is_plain(text) {
-        return target.to_owned();
+        // The kernel resolves a `..` that follows a link; we must not.
+        return target.map_or_else(|| anchor.join(below).join(text), Path::to_owned);
     }
     let mut path = anchor.join(below);
     for part in text.components() {
@@ -176,3 +178,6 @@ fn relative(from: &Path, to: &Path) -> Box<[u8]> {
 fn bytes(path: &Path) -> Box<[u8]> {
     path.as_os_str().as_bytes().into()
 }
+
+#[cfg(test)]
+mod tests;

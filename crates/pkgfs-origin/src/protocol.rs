@@ -16,7 +16,10 @@ use std::path::PathBuf;
 use pkgfs_manifest::{Attributes, BlobDigest, FileState};
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, LinkBounds, Operations};
+use crate::{
+    Failure, LinkBounds, Operations,
+    backend::{Names, Xattrs},
+};
 
 /// Longest frame either side accepts: a directory of a million long names fits.
 pub(crate) const MAX_FRAME: usize = 512 << 20;
@@ -77,9 +80,9 @@ pub(crate) enum Body {
     Stat(Stat),
     /// The raw bytes are the content.
     Content(FileState),
-    Names(Vec<(Box<[u8]>, NameKind)>),
+    Names(Names),
     Canonical(#[serde(with = "path_bytes")] PathBuf),
-    Xattrs(Vec<(Box<[u8]>, Box<[u8]>)>),
+    Xattrs(Xattrs),
     Fetched(Fetched),
 }
 
@@ -172,7 +175,9 @@ pub(crate) mod paths_bytes {
         to.collect_seq(paths.iter().map(|path| path.as_os_str().as_bytes()))
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<PathBuf>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<PathBuf>, D::Error> {
         let paths = Vec::<Vec<u8>>::deserialize(from)?;
         Ok(paths.into_iter().map(|bytes| OsString::from_vec(bytes).into()).collect())
     }

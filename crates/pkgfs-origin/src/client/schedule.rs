@@ -153,9 +153,10 @@ impl<T: Task> Schedule<T> {
         let mut free_for_copies = most_copies.saturating_sub(copying);
         let first = self.next_id;
         while free > 0 {
-            let next = self.lookups.pop_front().or_else(|| {
-                if free_for_copies > 0 { self.fetches.pop_front() } else { None }
-            });
+            let next = self
+                .lookups
+                .pop_front()
+                .or_else(|| if free_for_copies > 0 { self.fetches.pop_front() } else { None });
             let Some(mut waiting) = next else { break };
             if waiting.task.is_abandoned() {
                 continue;
@@ -331,3 +332,6 @@ impl<T: Task> Schedule<T> {
         self.worker.as_ref().map_or(0, |worker| worker.stuck.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

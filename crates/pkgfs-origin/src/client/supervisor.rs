@@ -353,12 +353,17 @@ async fn reap(
     mut held: Vec<Waiting<Job>>,
     events: mpsc::WeakUnboundedSender<Event>,
 ) {
-    let tell = |event| _ = events.upgrade().map(|events| events.send(event));
     if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
-        tell(Event::LeftBehind(std::mem::take(&mut held)));
+        tell(&events, Event::LeftBehind(std::mem::take(&mut held)));
         _ = child.wait().await;
     }
-    tell(Event::Reaped(held));
+    tell(&events, Event::Reaped(held));
+}
+
+fn tell(events: &mpsc::WeakUnboundedSender<Event>, event: Event) {
+    if let Some(events) = events.upgrade() {
+        _ = events.send(event);
+    }
 }
 
 /// Passes on what the worker says, until it says nothing more.
@@ -368,10 +373,9 @@ async fn listen(
     events: mpsc::WeakUnboundedSender<Event>,
 ) {
     while let Ok((message, raw)) = hear(&mut from).await {
-        let Some(events) = events.upgrade() else { return };
-        _ = events.send(Event::Said(generation, message, raw));
+        tell(&events, Event::Said(generation, message, raw));
     }
-    _ = events.upgrade().map(|events| events.send(Event::Closed(generation)));
+    tell(&events, Event::Closed(generation));
 }
 
 async fn hear(from: &mut OwnedReadHalf) -> io::Result<(Message, Vec<u8>)> {

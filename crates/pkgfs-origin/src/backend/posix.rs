@@ -1,0 +1,108 @@
+//! A mounted file system: local, NFS, SMB, FUSE.
+//!
+//! Every call costs a round trip where the storage is remote, so each request makes
+//! as few as it can. Files are opened without blocking, since a name may have become
+//! a fifo.
+
+mod copy;
+mod directory;
+mod status;
+
+use std::{
+    os::fd::{BorrowedFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use pkgfs_manifest::{FileState, Listing};
+use rustix::{
+    fs::{Mode, OFlags, lgetxattr, llistxattr, open, stat},
+    io::Errno,
+};
+
+use super::{Backend, Names, Observer, Operation, Xattrs};
+use crate::{Failure, Fetched, LinkBounds, Stat};
+
+/// Longest list of names, and longest value, that Linux gives (`XATTR_LIST_MAX`).
+const LONGEST_XATTR: usize = 64 << 10;
+
+/// A mounted file system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Posix;
+
+impl Backend for Posix {
+    fn list(&self, dir: &Path, bounds: &LinkBounds, on: &dyn Observer) -> Result<Listing, Failure> {
+        directory::list(dir, bounds, on)
+    }
+
+    fn names(&self, dir: &Path, on: &dyn Observer) -> Result<Names, Failure> {
+        directory::names(dir, on)
+    }
+
+    fn stat(&self, path: &Path, on: &dyn Observer) -> Result<Stat, Failure> {
+        on.count(Operation::Stat);
+        let found = stat(path).map_err(Failure::at(path))?;
+        Ok(Stat {
+            kind: status::name_kind(&found),
+            attributes: status::attributes(&found),
+            device: found.st_dev,
+        })
+    }
+
+    fn read(
+        &self,
+        path: &Path,
+        limit: u64,
+        on: &dyn Observer,
+    ) -> Result<(Vec<u8>, FileState), Failure> {
+        copy::read(path, limit, on)
+    }
+
+    fn canonical(&self, path: &Path, on: &dyn Observer) -> Result<PathBuf, Failure> {
+        resolve(path, on).map_err(Failure::at(path))
+    }
+
+    fn xattrs(&self, path: &Path, on: &dyn Observer) -> Result<Xattrs, Failure> {
+        let mut names = vec![0; LONGEST_XATTR];
+        on.count(Operation::Xattr);
+        let length = match llistxattr(path, &mut names[..]) {
+            Err(Errno::NOTSUP) => 0,
+            length => length.map_err(Failure::at(path))?,
+        };
+        let mut value = vec![0; LONGEST_XATTR];
+        let mut pairs = Vec::new();
+        for name in names[..length].split(|byte| *byte == 0) {
+            if !name.starts_with(b"user.") {
+                continue;
+            }
+            on.count(Operation::Xattr);
+            match lgetxattr(path, name, &mut value[..]) {
+                Ok(length) => pairs.push((name.into(), value[..length].into())),
+                // Removed meanwhile.
+                Err(Errno::NODATA) => {}
+                Err(errno) => return Err(Failure::at(path)(errno)),
+            }
+        }
+        Ok(pairs)
+    }
+
+    fn fetch(
+        &self,
+        path: &Path,
+        expected: FileState,
+        into: BorrowedFd<'_>,
+        on: &dyn Observer,
+    ) -> Result<Fetched, Failure> {
+        copy::fetch(path, expected, into, on)
+    }
+}
+
+fn open_with(path: &Path, flags: OFlags, on: &dyn Observer) -> Result<OwnedFd, Failure> {
+    on.count(Operation::Open);
+    open(path, flags | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(Failure::at(path))
+}
+
+/// The path with every link in it resolved.
+fn resolve(path: &Path, on: &dyn Observer) -> Result<PathBuf, Errno> {
+    on.count(Operation::Resolve);
+    std::fs::canonicalize(path).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+}

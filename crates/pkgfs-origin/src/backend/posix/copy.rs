@@ -1,0 +1,169 @@
+//! Reading a file whole, in one state.
+//!
+//! One byte more than expected is asked for, so that a file which grew shows it and
+//! one which did not needs no further read to find its end. A small file costs an
+//! open and a read, and the check of its state after that is normally answered by
+//! what the open brought. A longer copy can overlap a change: its state is checked
+//! before, with the storage itself at the end, and before any part of it is told to
+//! be in place.
+
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use pkgfs_manifest::{BlobDigest, FileState};
+use rustix::{
+    fs::{Advice, FileType, OFlags, fadvise},
+    io::{Errno, pread, pwrite, retry_on_intr},
+};
+
+use super::{
+    open_with,
+    status::{self, Ask},
+};
+use crate::{
+    Cause, Failure, Fetched,
+    backend::{Observer, Operation},
+};
+
+/// Most bytes asked for at a time.
+const CHUNK: u64 = 1 << 20;
+/// Bytes after which progress is told, or
+const TOLD_BYTES: u64 = 4 << 20;
+/// the time after which it is: well below any sensible deadline.
+const TOLD_TIME: Duration = Duration::from_millis(250);
+
+pub(super) fn fetch(
+    path: &Path,
+    expected: FileState,
+    into: BorrowedFd<'_>,
+    on: &dyn Observer,
+) -> Result<Fetched, Failure> {
+    let mut source = Source::open(path, on)?;
+    let long = expected.size >= CHUNK;
+    if long {
+        source.must_be(expected, Ask::Client)?;
+        // What was read once is read from the store from now on.
+        _ = fadvise(&source.file, 0, None, Advice::Sequential);
+    }
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; (expected.size + 1).min(CHUNK) as usize];
+    let (mut told, mut told_at) = (0, Instant::now());
+    while let Some(bytes) = source.next(&mut buffer, expected.size)? {
+        hasher.update(bytes);
+        let offset = source.offset - bytes.len() as u64;
+        write(into, bytes, offset)
+            .map_err(|errno| source.failure(Cause::Destination(errno.raw_os_error())))?;
+        if on.is_cancelled() {
+            return Err(source.failure(Cause::Cancelled));
+        }
+        let more = source.offset - told;
+        if long && (told == 0 || more >= TOLD_BYTES || told_at.elapsed() >= TOLD_TIME) {
+            source.must_be(expected, Ask::Storage)?;
+            source.forget(told, more);
+            (told, told_at) = (source.offset, Instant::now());
+            on.progress(told);
+        }
+    }
+    source.must_be(expected, if source.reads > 1 { Ask::Storage } else { Ask::Client })?;
+    if long {
+        source.forget(told, source.offset - told);
+    }
+    let digest = BlobDigest::from_bytes(*hasher.finalize().as_bytes());
+    Ok(Fetched { digest, size: source.offset })
+}
+
+pub(super) fn read(
+    path: &Path,
+    limit: u64,
+    on: &dyn Observer,
+) -> Result<(Vec<u8>, FileState), Failure> {
+    let mut source = Source::open(path, on)?;
+    let (kind, state) = source.state(Ask::Client)?;
+    match kind {
+        FileType::RegularFile if state.size <= limit => {}
+        FileType::RegularFile => return Err(source.failure(Cause::TooLarge)),
+        FileType::Directory => return Err(source.failure(Cause::IsADirectory)),
+        _ => return Err(source.failure(Cause::Io(Errno::INVAL.raw_os_error()))),
+    }
+    let mut buffer = vec![0; (state.size + 1).min(CHUNK) as usize];
+    let mut content = Vec::new();
+    while let Some(bytes) = source.next(&mut buffer, state.size)? {
+        content.extend_from_slice(bytes);
+    }
+    source.must_be(state, if source.reads > 1 { Ask::Storage } else { Ask::Client })?;
+    Ok((content, state))
+}
+
+/// A file at origin, read from beginning to end.
+struct Source<'a> {
+    path: &'a Path,
+    on: &'a dyn Observer,
+    file: OwnedFd,
+    offset: u64,
+    reads: u64,
+    ended: bool,
+}
+
+impl<'a> Source<'a> {
+    fn open(path: &'a Path, on: &'a dyn Observer) -> Result<Self, Failure> {
+        let file = open_with(path, OFlags::NONBLOCK, on)?;
+        Ok(Self { path, on, file, offset: 0, reads: 0, ended: false })
+    }
+
+    fn failure(&self, cause: Cause) -> Failure {
+        Failure::new(self.path, cause)
+    }
+
+    fn state(&self, ask: Ask) -> Result<(FileType, FileState), Failure> {
+        status::state(self.file.as_fd(), ask, self.on).map_err(Failure::at(self.path))
+    }
+
+    fn must_be(&self, expected: FileState, ask: Ask) -> Result<(), Failure> {
+        let (kind, state) = self.state(ask)?;
+        let same = kind == FileType::RegularFile && state == expected;
+        if same { Ok(()) } else { Err(self.failure(Cause::Changed)) }
+    }
+
+    /// The next bytes of a file of `size` bytes, or nothing at its end. An end that
+    /// comes sooner or later than that is a change.
+    fn next<'b>(&mut self, buffer: &'b mut [u8], size: u64) -> Result<Option<&'b [u8]>, Failure> {
+        if self.ended {
+            return Ok(None);
+        }
+        // Cannot be 0: the end is noticed with or before the byte after the last.
+        let want = (size + 1 - self.offset).min(buffer.len() as u64) as usize;
+        let got = retry_on_intr(|| pread(&self.file, &mut buffer[..want], self.offset))
+            .map_err(Failure::at(self.path))?;
+        self.on.count(Operation::Read(got as u64));
+        self.reads += 1;
+        self.offset += got as u64;
+        if self.offset > size || (got == 0 && self.offset < size) {
+            return Err(self.failure(Cause::Changed));
+        }
+        self.ended = self.offset == size && got < want;
+        if got == 0 { Ok(None) } else { Ok(Some(&buffer[..got])) }
+    }
+
+    /// Lets the page cache drop this part.
+    fn forget(&self, from: u64, length: u64) {
+        let length = std::num::NonZeroU64::new(length);
+        if length.is_some() {
+            _ = fadvise(&self.file, from, length, Advice::DontNeed);
+        }
+    }
+}
+
+fn write(into: BorrowedFd<'_>, mut bytes: &[u8], mut offset: u64) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        let done = retry_on_intr(|| pwrite(into, bytes, offset))?;
+        if done == 0 {
+            return Err(Errno::IO);
+        }
+        bytes = &bytes[done..];
+        offset += done as u64;
+    }
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! Reading a directory.
+//!
+//! The attributes of many entries are asked for by several threads at once, since
+//! each may cost a round trip. The directory's own attributes are taken before its
+//! names: if it changes meanwhile, they are the older ones, and the change shows.
+
+use std::{
+    ffi::{CStr, OsStr},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::{Path, PathBuf},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use pkgfs_manifest::{Entry, Kind, Listing};
+use rustix::{
+    fs::{AtFlags, Dir, FileType, OFlags, Stat, fstat, readlinkat, stat, statat},
+    io::Errno,
+};
+
+use super::{open_with, resolve, status};
+use crate::{
+    Failure, LinkBounds,
+    backend::{Names, Observer, Operation},
+    links::{ByTarget, ByText, Place, by_target, by_text, outside},
+};
+
+/// Entries for which one more thread is worth its start.
+const PER_THREAD: usize = 32;
+/// Most threads for one directory.
+const MOST_THREADS: usize = 16;
+/// Entries after which progress is told.
+const TOLD: usize = 256;
+
+pub(super) fn names(dir: &Path, on: &dyn Observer) -> Result<Names, Failure> {
+    let fd = open_with(dir, OFlags::DIRECTORY, on)?;
+    let mut names = Vec::new();
+    for (name, kind) in entries(fd.as_fd(), dir, on)? {
+        let kind = match kind {
+            FileType::Unknown => match look_at(fd.as_fd(), &name, on) {
+                Err(Errno::NOENT) => continue,
+                found => status::name_kind(&found.map_err(Failure::at(dir))?),
+            },
+            known => status::name_kind_of(known),
+        };
+        names.push((name.to_bytes().into(), kind));
+    }
+    Ok(names)
+}
+
+pub(super) fn list(dir: &Path, bounds: &LinkBounds, on: &dyn Observer) -> Result<Listing, Failure> {
+    let fd = open_with(dir, OFlags::DIRECTORY, on)?;
+    on.count(Operation::Stat);
+    let own = fstat(&fd).map_err(Failure::at(dir))?;
+    let names = entries(fd.as_fd(), dir, on)?;
+    let (anchor, below) = match dir.strip_prefix(&bounds.anchor) {
+        Ok(below) => (&*bounds.anchor, below),
+        Err(_) => (dir, Path::new("")),
+    };
+    let place = Place { anchor, below };
+    let reader = Reader { fd: fd.as_fd(), dir, bounds, place, anchor: OnceLock::new(), on };
+    let threads = (names.len() / PER_THREAD).clamp(1, MOST_THREADS);
+    let next = AtomicUsize::new(0);
+    let work = || reader.take_turns(&names, &next);
+    let found = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mine = work();
+        let theirs = others.into_iter().map(|other| other.join());
+        let theirs =
+            theirs.map(|found| found.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        [mine].into_iter().chain(theirs).collect::<Result<Vec<_>, _>>()
+    })?;
+    Ok(Listing::new(status::attributes(&own), found.into_iter().flatten().collect()))
+}
+
+/// Names in a directory and what it says they are.
+fn entries(
+    fd: BorrowedFd<'_>,
+    path: &Path,
+    on: &dyn Observer,
+) -> Result<Vec<(Box<CStr>, FileType)>, Failure> {
+    on.count(Operation::List);
+    let mut names = Vec::new();
+    let dir = Dir::read_from(fd).map_err(Failure::at(path))?;
+    for entry in dir {
+        let entry = entry.map_err(Failure::at(path))?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            names.push((entry.file_name().into(), entry.file_type()));
+        }
+        if names.len() % TOLD == 0 {
+            on.progress(0);
+        }
+    }
+    Ok(names)
+}
+
+fn look_at(fd: BorrowedFd<'_>, name: &CStr, on: &dyn Observer) -> Result<Stat, Errno> {
+    on.count(Operation::Stat);
+    statat(fd, name, AtFlags::SYMLINK_NOFOLLOW)
+}
+
+/// Looks at the entries of one directory.
+struct Reader<'a> {
+    fd: BorrowedFd<'a>,
+    dir: &'a Path,
+    bounds: &'a LinkBounds,
+    place: Place<'a>,
+    /// The anchor's canonical path, once a link has asked for it.
+    anchor: OnceLock<PathBuf>,
+    on: &'a dyn Observer,
+}
+
+impl Reader<'_> {
+    /// Takes names that no other thread has taken.
+    fn take_turns(
+        &self,
+        names: &[(Box<CStr>, FileType)],
+        next: &AtomicUsize,
+    ) -> Result<Vec<Entry>, Failure> {
+        let mut found = Vec::new();
+        while let Some((name, _)) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+            found.extend(self.entry(name).map_err(|errno| self.failure(name, errno))?);
+            if found.len() % TOLD == 0 {
+                self.on.progress(0);
+            }
+        }
+        Ok(found)
+    }
+
+    fn failure(&self, name: &CStr, errno: Errno) -> Failure {
+        Failure::at(&self.dir.join(OsStr::from_bytes(name.to_bytes())))(errno)
+    }
+
+    /// The entry of this name, unless it has vanished.
+    fn entry(&self, name: &CStr) -> Result<Option<Entry>, Errno> {
+        let found = match look_at(self.fd, name, self.on) {
+            Err(Errno::NOENT) => return Ok(None),
+            found => found?,
+        };
+        let attributes = status::attributes(&found);
+        let shown = match status::kind(&found) {
+            Some(kind) => Some(Shown { kind, attributes, source: None }),
+            None => self.link(name, attributes)?,
+        };
+        Ok(shown.map(|Shown { kind, attributes, source }| Entry {
+            name: name.to_bytes().into(),
+            kind,
+            attributes,
+            source,
+        }))
+    }
+
+    fn link(
+        &self,
+        name: &CStr,
+        mut attributes: pkgfs_manifest::Attributes,
+    ) -> Result<Option<Shown>, Errno> {
+        self.on.count(Operation::Resolve);
+        let text = match readlinkat(self.fd, name, Vec::new()) {
+            // Vanished, or replaced by something that is no link: read again later,
+            // since the directory's mtime has changed.
+            Err(Errno::NOENT | Errno::INVAL) => return Ok(None),
+            text => text?,
+        };
+        let target = Path::new(OsStr::from_bytes(text.to_bytes()));
+        let shown = match by_text(self.place, target) {
+            ByText::Keep => text.to_bytes().into(),
+            ByText::Link(link) => link,
+            ByText::Ask => match self.follow(target)? {
+                Followed::Link(link) => link,
+                Followed::Dangling => text.to_bytes().into(),
+                Followed::InPlace(shown) => return Ok(Some(shown)),
+            },
+        };
+        attributes.size = shown.len() as u64;
+        Ok(Some(Shown { kind: Kind::Link(shown), attributes, source: None }))
+    }
+
+    fn follow(&self, text: &Path) -> Result<Followed, Errno> {
+        let target = match resolve(&self.dir.join(text), self.on) {
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => {
+                return Ok(Followed::Dangling);
+            }
+            // Not ours to follow: the caller may be let in.
+            Err(Errno::ACCESS | Errno::PERM) => {
+                let path = outside(self.anchor()?, self.place.below, text, None);
+                return Ok(Followed::Link(path.as_os_str().as_bytes().into()));
+            }
+            target => target?,
+        };
+        self.on.count(Operation::Stat);
+        let found = match stat(&target) {
+            Err(Errno::NOENT) => return Ok(Followed::Dangling),
+            found => found?,
+        };
+        let kind = status::kind(&found).unwrap_or(Kind::File);
+        let is_dir = kind == Kind::Directory;
+        Ok(match by_target(self.bounds, self.anchor()?, self.place.below, text, &target, is_dir) {
+            ByTarget::Link(link) => Followed::Link(link),
+            ByTarget::Loop(link) => {
+                tracing::warn!(
+                    dir = %self.dir.display(), target = %target.display(),
+                    "a link leads back to a directory that holds it; shown as a link"
+                );
+                Followed::Link(link)
+            }
+            ByTarget::InPlace => Followed::InPlace(Shown {
+                kind,
+                attributes: status::attributes(&found),
+                source: Some(target.as_os_str().as_bytes().into()),
+            }),
+        })
+    }
+
+    fn anchor(&self) -> Result<&Path, Errno> {
+        if let Some(anchor) = self.anchor.get() {
+            return Ok(anchor);
+        }
+        let anchor = resolve(self.place.anchor, self.on)?;
+        Ok(self.anchor.get_or_init(|| anchor))
+    }
+}
+
+/// How an entry is shown.
+struct Shown {
+    kind: Kind,
+    attributes: pkgfs_manifest::Attributes,
+    source: Option<Box<[u8]>>,
+}
+
+/// Where a link was found to lead.
+enum Followed {
+    Link(Box<[u8]>),
+    Dangling,
+    InPlace(Shown),
+}

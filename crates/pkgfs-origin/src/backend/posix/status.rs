@@ -1,0 +1,77 @@
+//! The system's `stat` in the manifest's words.
+
+use std::os::fd::BorrowedFd;
+
+use pkgfs_manifest::{Attributes, FileState, Kind, Special, Timestamp};
+use rustix::{
+    fs::{AtFlags, FileType, Stat, StatxFlags, statx},
+    io::Errno,
+};
+
+use crate::{
+    NameKind,
+    backend::{Observer, Operation},
+};
+
+pub(super) fn attributes(stat: &Stat) -> Attributes {
+    Attributes {
+        size: stat.st_size as u64,
+        mode: (stat.st_mode & 0o7777) as u16,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        mtime: Timestamp { secs: stat.st_mtime, nanos: stat.st_mtime_nsec as u32 },
+    }
+}
+
+pub(super) fn name_kind(stat: &Stat) -> NameKind {
+    name_kind_of(FileType::from_raw_mode(stat.st_mode))
+}
+
+pub(super) fn name_kind_of(kind: FileType) -> NameKind {
+    match kind {
+        FileType::RegularFile => NameKind::File,
+        FileType::Directory => NameKind::Directory,
+        FileType::Symlink => NameKind::Link,
+        _ => NameKind::Special,
+    }
+}
+
+/// What an entry is, unless it is a link.
+pub(super) fn kind(stat: &Stat) -> Option<Kind> {
+    Some(match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Symlink => return None,
+        FileType::Directory => Kind::Directory,
+        FileType::Fifo => Kind::Special(Special::Fifo),
+        FileType::Socket => Kind::Special(Special::Socket),
+        FileType::CharacterDevice => Kind::Special(Special::CharDevice(stat.st_rdev)),
+        FileType::BlockDevice => Kind::Special(Special::BlockDevice(stat.st_rdev)),
+        _ => Kind::File,
+    })
+}
+
+/// Whether the answer may come from what the file system client remembers, or must
+/// come from the storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    Client,
+    Storage,
+}
+
+/// What an open file is, and its state. Size and mtime alone are asked for: a read
+/// makes FUSE forget the access time, and asking for that would cost a round trip.
+pub(super) fn state(
+    file: BorrowedFd<'_>,
+    ask: Ask,
+    on: &dyn Observer,
+) -> Result<(FileType, FileState), Errno> {
+    on.count(Operation::Stat);
+    let sync = match ask {
+        Ask::Client => AtFlags::empty(),
+        Ask::Storage => AtFlags::STATX_FORCE_SYNC,
+    };
+    let mask = StatxFlags::TYPE | StatxFlags::SIZE | StatxFlags::MTIME;
+    let found = statx(file, c"", AtFlags::EMPTY_PATH | sync, mask)?;
+    let mtime = Timestamp { secs: found.stx_mtime.tv_sec, nanos: found.stx_mtime.tv_nsec };
+    let kind = FileType::from_raw_mode(found.stx_mode.into());
+    Ok((kind, FileState { size: found.stx_size, mtime }))
+}

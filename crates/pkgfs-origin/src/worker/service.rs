@@ -1,0 +1,176 @@
+//! The threads that touch storage.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    os::fd::{AsFd, OwnedFd},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use rustix::io::Errno;
+
+use super::connection::Sender;
+use crate::{
+    Cause, Failure,
+    backend::{Backend, Observer, Operation},
+    counters::Meter,
+    protocol::{Body, Request},
+};
+
+/// One request to serve.
+struct Task {
+    id: u64,
+    request: Request,
+    into: Option<OwnedFd>,
+    cancelled: Arc<AtomicBool>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Task>,
+    idle: usize,
+    /// Requests not answered yet, and how to tell them to stop.
+    running: HashMap<u64, Arc<AtomicBool>>,
+}
+
+struct Shared {
+    backend: Arc<dyn Backend>,
+    sender: Arc<Sender>,
+    queue: Mutex<Queue>,
+    more: Condvar,
+}
+
+/// Serves requests, each on a thread of its own.
+pub(super) struct Service(Arc<Shared>);
+
+impl Service {
+    pub(super) fn new(backend: Arc<dyn Backend>, sender: Arc<Sender>) -> Self {
+        Self(Arc::new(Shared { backend, sender, queue: Mutex::default(), more: Condvar::new() }))
+    }
+
+    pub(super) fn submit(&mut self, id: u64, request: Request, into: Option<OwnedFd>) {
+        let cancelled = Arc::<AtomicBool>::default();
+        let mut queue = self.0.lock();
+        queue.running.insert(id, cancelled.clone());
+        queue.waiting.push_back(Task { id, request, into, cancelled });
+        if queue.waiting.len() > queue.idle {
+            let shared = self.0.clone();
+            let thread = thread::Builder::new().name("origin".to_owned());
+            // Without a new thread, the next that is free takes it.
+            _ = thread.spawn(move || shared.work());
+        }
+        drop(queue);
+        self.0.more.notify_one();
+    }
+
+    pub(super) fn cancel(&self, id: u64) {
+        if let Some(cancelled) = self.0.lock().running.get(&id) {
+            cancelled.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        loop {
+            let task = self.next();
+            let meter = Meter::default();
+            let on = Watch { task: &task, meter: &meter, sender: &self.sender };
+            // A bug in a backend must not cost the other requests their worker.
+            let served = catch_unwind(AssertUnwindSafe(|| serve(&*self.backend, &task, &on)));
+            let (body, raw) = served.unwrap_or_else(|_| {
+                let cause = Cause::Io(Errno::IO.raw_os_error());
+                (Body::Failed(Failure::new(path_of(&task.request), cause)), Vec::new())
+            });
+            self.lock().running.remove(&task.id);
+            let id = task.id;
+            // The file is given back before its fetch is answered.
+            drop(task);
+            self.sender.send(id, meter.take(), &body, &raw);
+        }
+    }
+
+    fn next(&self) -> Task {
+        let mut queue = self.lock();
+        loop {
+            if let Some(task) = queue.waiting.pop_front() {
+                return task;
+            }
+            queue.idle += 1;
+            queue = self.more.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue.idle -= 1;
+        }
+    }
+}
+
+/// Watches one request, and tells the client how it gets on.
+struct Watch<'a> {
+    task: &'a Task,
+    meter: &'a Meter,
+    sender: &'a Sender,
+}
+
+impl Observer for Watch<'_> {
+    fn count(&self, operation: Operation) {
+        self.meter.count(operation);
+    }
+
+    fn progress(&self, bytes: u64) {
+        self.sender.send(self.task.id, self.meter.take(), &Body::Progress(bytes), &[]);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.task.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+fn serve(backend: &dyn Backend, task: &Task, on: &dyn Observer) -> (Body, Vec<u8>) {
+    answer(backend, task, on).unwrap_or_else(|failure| (Body::Failed(failure), Vec::new()))
+}
+
+fn answer(
+    backend: &dyn Backend,
+    task: &Task,
+    on: &dyn Observer,
+) -> Result<(Body, Vec<u8>), Failure> {
+    let only = |body| (body, Vec::new());
+    Ok(match &task.request {
+        Request::List { dir, bounds } => (Body::Listing, backend.list(dir, bounds, on)?.encode()),
+        Request::Stat(path) => only(Body::Stat(backend.stat(path, on)?)),
+        Request::Read { path, limit } => {
+            let (content, state) = backend.read(path, *limit, on)?;
+            (Body::Content(state), content)
+        }
+        Request::Names(dir) => only(Body::Names(backend.names(dir, on)?)),
+        Request::Canonical(path) => only(Body::Canonical(backend.canonical(path, on)?)),
+        Request::Xattrs(path) => only(Body::Xattrs(backend.xattrs(path, on)?)),
+        Request::Fetch { path, expected } => match &task.into {
+            Some(into) => only(Body::Fetched(backend.fetch(path, *expected, into.as_fd(), on)?)),
+            None => return Err(Failure::new(path, Cause::Destination(Errno::BADF.raw_os_error()))),
+        },
+        // The dispatcher's own.
+        Request::Ping | Request::Cancel => only(Body::Pong),
+    })
+}
+
+fn path_of(request: &Request) -> &Path {
+    match request {
+        Request::List { dir: path, .. }
+        | Request::Stat(path)
+        | Request::Read { path, .. }
+        | Request::Names(path)
+        | Request::Canonical(path)
+        | Request::Xattrs(path)
+        | Request::Fetch { path, .. } => path,
+        Request::Ping | Request::Cancel => Path::new(""),
+    }
+}

@@ -1,0 +1,48 @@
+//! What every backend must do, run against each: the one suite is in [`suite`]. The
+//! worker process with its client is one more subject, since it must answer just as
+//! the backend inside it does.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+mod remote;
+mod suite;
+
+macro_rules! conformance {
+    ($($case:ident)*) => {
+        mod posix {
+            $(#[test] fn $case() { super::suite::$case(&pkgfs_origin::backend::Posix) })*
+        }
+        mod posix_in_a_worker {
+            $(#[test] fn $case() { super::suite::$case(&super::remote::Remote::start()) })*
+        }
+    };
+}
+
+conformance! {
+    a_file_arrives_whole_with_its_digest
+    a_file_in_another_state_than_expected_is_not_fetched
+    a_fetch_writes_no_byte_beyond_the_expected_size
+    progress_tells_bytes_that_are_in_place
+    a_missing_file_is_told_from_a_directory_and_from_a_parent_that_is_a_file
+    a_fifo_is_listed_and_never_waited_for
+    a_small_file_is_read_whole_or_refused_for_its_size
+    attributes_are_those_of_what_a_link_leads_to
+    names_come_with_their_kinds
+    a_path_is_resolved_through_its_links
+    only_user_xattrs_are_given
+    entries_have_all_their_attributes
+    names_that_are_not_utf_8_and_names_of_255_bytes_are_listed_and_fetched
+    a_directory_of_50_000_entries_is_listed_whole
+    a_small_file_costs_an_open_a_read_and_a_stat
+    links_inside_the_variant_are_kept
+    absolute_links_into_the_variant_become_relative
+    links_that_climb_out_and_come_back_become_relative
+    dangling_links_are_kept
+    links_into_a_repository_show_what_they_point_to
+    links_elsewhere_become_absolute
+    a_link_to_a_directory_that_holds_it_stays_a_link
+    a_loop_through_two_packages_ends
+    links_in_a_tree_shown_in_place_work_like_those_in_a_variant
+    a_variant_root_that_is_itself_a_link_is_one_tree
+}
