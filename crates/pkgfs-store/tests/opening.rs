@@ -1,0 +1,248 @@
+//! What may be opened as a store, and what is said of the rest.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod fixture;
+
+use std::{
+    fs,
+    io::{Seek, SeekFrom, Write},
+    os::{
+        fd::OwnedFd,
+        unix::{fs::PermissionsExt, net::UnixStream},
+    },
+    path::Path,
+    process::Command,
+};
+
+use fixture::{audit, directory, hydrate, variant};
+use pkgfs_store::{RegistrationState, Store, StoreError};
+
+/// The error of opening, with its one line checked for what all of them promise.
+fn refusal(dir: &Path) -> StoreError {
+    let error = Store::open(dir).unwrap_err();
+    let line = error.to_string();
+    assert!(line.contains(dir.to_str().unwrap()), "names the path: {line}");
+    assert!(!line.contains('\n') && !line.contains(['"', '{']), "one plain line: {line}");
+    error
+}
+
+#[test]
+fn a_new_store_is_private_and_its_parents_are_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a/b/store");
+    let store = Store::open(&path).unwrap();
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, 0o700);
+    assert_eq!(store.dir(), path.canonicalize().unwrap());
+    assert!(store.sys_dir().is_dir());
+    assert!(store.usage().disk_total > store.usage().disk_available);
+    assert_eq!(fs::read_to_string(path.join("format")).unwrap(), "pkgfs store 1\n");
+    drop(store);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    Store::open(&path).unwrap();
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, 0o700);
+}
+
+#[test]
+fn a_store_in_use_tells_by_whom_and_is_free_afterwards() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let error = refusal(dir.path());
+    let own = std::process::id();
+    assert!(matches!(error, StoreError::InUse { pid: Some(pid), .. } if pid == own), "{error}");
+    drop(store);
+    Store::open(dir.path()).unwrap();
+}
+
+#[test]
+fn a_store_of_a_newer_format_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Store::open(dir.path()).unwrap());
+    fs::write(dir.path().join("format"), "pkgfs store 2\n").unwrap();
+    let error = refusal(dir.path());
+    assert!(matches!(error, StoreError::NewerFormat { found: 2, known: 1, .. }), "{error}");
+
+    fs::write(dir.path().join("format"), "pkgfs store 1\n").unwrap();
+    let database = rusqlite::Connection::open(dir.path().join("pkgfs.sqlite")).unwrap();
+    database.pragma_update(None, "user_version", 7).unwrap();
+    drop(database);
+    let error = refusal(dir.path());
+    assert!(matches!(error, StoreError::NewerFormat { found: 7, known: 1, .. }), "{error}");
+}
+
+#[test]
+fn a_directory_that_holds_something_else_is_foreign_and_left_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(dir.path().join("thesis.txt"), "").unwrap();
+    assert!(matches!(refusal(dir.path()), StoreError::Foreign { .. }));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    assert_eq!(dir.path().metadata().unwrap().permissions().mode() & 0o7777, 0o755);
+
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("blobs/of-another-program")).unwrap();
+    assert!(matches!(refusal(dir.path()), StoreError::Foreign { .. }));
+}
+
+#[test]
+fn a_store_whose_making_was_cut_short_is_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Store::open(dir.path()).unwrap());
+    fs::rename(dir.path().join("format"), dir.path().join("format.new")).unwrap();
+    drop(Store::open(dir.path()).unwrap());
+    fs::remove_file(dir.path().join("format")).unwrap();
+    fs::remove_file(dir.path().join("pkgfs.sqlite")).unwrap();
+    drop(Store::open(dir.path()).unwrap());
+    audit(dir.path());
+}
+
+#[test]
+fn a_file_in_the_stores_place_or_on_the_way_to_it_is_no_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(matches!(refusal(&file), StoreError::NotADirectory { .. }));
+    assert!(matches!(refusal(&file.join("store")), StoreError::NotADirectory { .. }));
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_told() {
+    // Nobody can make directories there, root included.
+    let error = refusal(Path::new("/sys/pkgfs-store"));
+    assert!(matches!(error, StoreError::NotWritable { .. }), "{error}");
+}
+
+#[test]
+fn a_directory_of_another_user_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(dir.path(), Some(12_345), None).unwrap();
+        dir.path()
+    } else {
+        Path::new("/usr")
+    };
+    let error = refusal(path);
+    assert!(matches!(error, StoreError::OwnedByAnother { .. }), "{error}");
+}
+
+#[test]
+fn a_damaged_database_is_told_wherever_the_damage_shows() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    for n in 0..500 {
+        store.register(variant(n)).unwrap();
+    }
+    drop(store);
+    let path = dir.path().join("pkgfs.sqlite");
+    let whole = fs::read(&path).unwrap();
+
+    let mut file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.write_all(b"this is no database").unwrap();
+    assert!(matches!(refusal(dir.path()), StoreError::Damaged { .. }));
+
+    // The first page is whole, all others are noise.
+    fs::write(&path, &whole).unwrap();
+    file.seek(SeekFrom::Start(4096)).unwrap();
+    file.write_all(&vec![0xa5; whole.len() - 4096]).unwrap();
+    let read = Store::open(dir.path()).and_then(|store| store.registrations());
+    assert!(matches!(read, Err(StoreError::Damaged { .. })), "{read:?}");
+
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(refusal(dir.path()), StoreError::Damaged { .. }));
+
+    fs::write(&path, &whole).unwrap();
+    fs::write(dir.path().join("format"), "something\n").unwrap();
+    assert!(matches!(refusal(dir.path()), StoreError::Damaged { .. }));
+}
+
+#[test]
+fn a_listing_that_does_not_decode_is_damage_and_no_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let id = store.register(variant(1)).unwrap().id;
+    store.record_directory(&directory(id, "", &[1])).unwrap();
+    let database = rusqlite::Connection::open(dir.path().join("pkgfs.sqlite")).unwrap();
+    database.execute("UPDATE listings SET listing = x'09'", []).unwrap();
+    let read = store.current_directory(id, b"");
+    assert!(matches!(read, Err(StoreError::Damaged { .. })), "{read:?}");
+}
+
+#[test]
+fn opening_sweeps_what_only_the_former_process_could_have_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let served = store.register(variant(1)).unwrap().id;
+    let copying = pkgfs_store::NewRegistration { state: RegistrationState::Copying, ..variant(2) };
+    let copying = store.register(copying).unwrap().id;
+    let listed = store.record_directory(&directory(served, "", &[4])).unwrap();
+    let kept = hydrate(&store, listed, 0, b"kept").to_string();
+    for id in [served, copying] {
+        fs::create_dir(store.staging_dir(id)).unwrap();
+        fs::write(store.staging_dir(id).join("file"), "half").unwrap();
+    }
+    drop(store);
+    fs::write(dir.path().join("partial/17"), "half").unwrap();
+    fs::create_dir(dir.path().join("staging/discarded-1-1")).unwrap();
+    // A blob that was put there and not yet named.
+    let orphan = "ab".repeat(32);
+    fs::create_dir_all(dir.path().join("blobs/ab")).unwrap();
+    fs::write(dir.path().join("blobs/ab").join(&orphan), "orphan").unwrap();
+    let database = rusqlite::Connection::open(dir.path().join("pkgfs.sqlite")).unwrap();
+    let mark = "INSERT INTO unsettled (digest) VALUES (unhex(?1))";
+    database.execute(mark, [&orphan]).unwrap();
+    database.execute(mark, [&kept]).unwrap();
+    drop(database);
+
+    let store = Store::open(dir.path()).unwrap();
+    assert_eq!(fs::read_dir(dir.path().join("partial")).unwrap().count(), 0);
+    assert!(!store.staging_dir(served).exists());
+    assert!(store.staging_dir(copying).join("file").exists());
+    assert_eq!(store.contents(listed).unwrap().len(), 1);
+    audit(dir.path());
+}
+
+/// Unmounts when the test ends, however it ends.
+struct Mounted<'a>(&'a Path);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        Command::new("fusermount3").args(["-u", "-z"]).arg(self.0).status().unwrap();
+    }
+}
+
+#[test]
+fn a_network_file_system_is_refused_by_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let (served, mountpoint) = (dir.path().join("served"), dir.path().join("mnt"));
+    fs::create_dir(&served).unwrap();
+    fs::create_dir(&mountpoint).unwrap();
+    // sshfs without ssh: its server at the other end of a socket.
+    let (here, there) = UnixStream::pair().unwrap();
+    let ends = |end: UnixStream| (OwnedFd::from(end.try_clone().unwrap()), OwnedFd::from(end));
+    let (input, output) = ends(there);
+    let mut server =
+        Command::new("/usr/lib/openssh/sftp-server").stdin(input).stdout(output).spawn().unwrap();
+    let (input, output) = ends(here);
+    let mut client = Command::new("sshfs")
+        .arg(format!("host:{}", served.display()))
+        .arg(&mountpoint)
+        .args(["-f", "-o", "passive"])
+        .stdin(input)
+        .stdout(output)
+        .spawn()
+        .unwrap();
+    let mounted = Mounted(&mountpoint);
+    let outside = dir.path().metadata().unwrap();
+    while std::os::unix::fs::MetadataExt::dev(&mountpoint.metadata().unwrap())
+        == std::os::unix::fs::MetadataExt::dev(&outside)
+    {
+        assert!(client.try_wait().unwrap().is_none(), "sshfs did not mount");
+        std::thread::yield_now();
+    }
+    let error = refusal(&mountpoint.join("store"));
+    let told =
+        matches!(&error, StoreError::OnNetworkFileSystem { kind, .. } if kind == "fuse.sshfs");
+    assert!(told, "{error}");
+    drop(mounted);
+    client.wait().unwrap();
+    server.wait().unwrap();
+}
