@@ -37,10 +37,6 @@ const BACKSTOP_PAGES: i32 = 16_384;
 /// Past this many pages the caretaker is asked to copy the log back: 4 MiB.
 const CHECKPOINT_PAGES: i32 = 1_024;
 
-/// Digests fall anywhere, so the pages that a writer needs do too. With the default of
-/// 2 MiB a million contents take several times as long. Negative means KiB.
-const CACHE_KIB: i32 = -32_768;
-
 /// A panic cannot leave these halfway: a transaction that unwinds is rolled back.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -71,7 +67,6 @@ impl Database {
         writer.pragma_update(None, "journal_mode", "wal").map_err(sql)?;
         writer.pragma_update(None, "synchronous", "normal").map_err(sql)?;
         writer.pragma_update(None, "foreign_keys", true).map_err(sql)?;
-        writer.pragma_update(None, "cache_size", CACHE_KIB).map_err(sql)?;
         migrate(layout.dir(), &path, &mut writer)?;
         writer
             .wal_hook(Some(move |wal: &mut rusqlite::hooks::Wal, pages: i32| {

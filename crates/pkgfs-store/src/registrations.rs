@@ -270,3 +270,60 @@ fn registration(row: &Row<'_>) -> rusqlite::Result<Registration> {
         created: timestamp(row, 12)?,
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::database::tests::STATEMENTS;
+
+    fn registered(count: u32) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let fill = |transaction: &Transaction<'_>| {
+            for n in 0..count {
+                let new = NewRegistration {
+                    name: format!("package{n}"),
+                    version_dir: "1.0.0".into(),
+                    h4: "8418".into(),
+                    stem: "a".into(),
+                    handle_key: format!("handle {n}"),
+                    json: "{}".into(),
+                    repository: "/sw/pkg".into(),
+                    root: None,
+                    state: RegistrationState::Served,
+                };
+                insert(transaction, &new, Timestamp::now())?.unwrap();
+            }
+            Ok(())
+        };
+        store.database.write(fill).unwrap();
+        dir
+    }
+
+    #[test]
+    fn opening_takes_as_many_statements_for_a_hundred_thousand_registrations_as_for_one() {
+        let [one, many] = [1, 100_000].map(|count| {
+            let dir = registered(count);
+            let before = STATEMENTS.load(Ordering::Relaxed);
+            let store = Store::open(dir.path()).unwrap();
+            assert_eq!(store.registrations().unwrap().len(), count as usize);
+            STATEMENTS.load(Ordering::Relaxed) - before
+        });
+        assert_eq!(one, many);
+    }
+
+    #[test]
+    fn readers_do_not_wait_for_a_writer() {
+        let dir = registered(3);
+        let store = Store::open(dir.path()).unwrap();
+        let seen = store.database.write(|transaction| {
+            transaction.execute("DELETE FROM registrations", [])?;
+            Ok(store.registrations().unwrap().len())
+        });
+        assert_eq!(seen.unwrap(), 3);
+        assert!(store.registrations().unwrap().is_empty());
+    }
+}

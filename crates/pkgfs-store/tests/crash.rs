@@ -1,0 +1,243 @@
+//! Killed at any instant, under load, the store opens and has all it acknowledged.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod fixture;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{Barrier, Mutex},
+    thread,
+    time::Duration,
+};
+
+use fixture::{audit, directory, finished, variant};
+use pkgfs_manifest::BlobDigest;
+use pkgfs_store::{DirectoryId, NewDirectory, RegistrationId, RegistrationState, Store};
+
+const DIR: &str = "PKGFS_STORE_CRASH";
+const ROUND: &str = "PKGFS_STORE_CRASH_ROUND";
+const KILLS: u64 = 60;
+
+/// Numbers that look random and are the same in each run (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % end
+    }
+}
+
+/// What a file holds, of which there are 40 kinds, so that many are equal.
+fn bytes(kind: u64) -> Vec<u8> {
+    kind.to_le_bytes().repeat(1 + usize::try_from(kind).unwrap() * 300)
+}
+
+/// Tells the parent, in one write.
+fn say(line: &str) {
+    std::io::stdout().write_all(format!("\n@{line}\n").as_bytes()).unwrap();
+}
+
+#[test]
+#[ignore = "the process that the test below kills"]
+fn load() {
+    let dir = PathBuf::from(std::env::var_os(DIR).unwrap());
+    let round: u64 = std::env::var(ROUND).unwrap().parse().unwrap();
+    let store = Store::open(&dir).unwrap();
+    say("open");
+    let shared = Mutex::new(Vec::<RegistrationId>::new());
+    let all = Barrier::new(4);
+    thread::scope(|scope| {
+        for worker in 0..4_u64 {
+            let (store, shared, all) = (&store, &shared, &all);
+            let mut dice = Dice(round << 8 | worker);
+            scope.spawn(move || {
+                all.wait();
+                for n in 0.. {
+                    let number = round << 32 | worker << 24 | n;
+                    let mut new = variant(number);
+                    let copied = dice.below(8) == 0;
+                    if copied {
+                        new.state = RegistrationState::Copying;
+                    }
+                    let id = store.register(new).unwrap().id;
+                    say(&format!("registered {} {number}", id.0));
+                    if copied {
+                        seal(store, id, &mut dice);
+                        continue;
+                    }
+                    shared.lock().unwrap().push(id);
+                    hydrate(store, id, &mut dice);
+                    let chosen = {
+                        let mut shared = shared.lock().unwrap();
+                        let index = dice.below(shared.len() as u64);
+                        shared.swap_remove(usize::try_from(index).unwrap())
+                    };
+                    match dice.below(4) {
+                        0 => {
+                            say(&format!("unregistering {}", chosen.0));
+                            store.unregister(chosen, true).unwrap();
+                            say(&format!("unregistered {}", chosen.0));
+                        }
+                        1 => {
+                            say(&format!("flushing {}", chosen.0));
+                            store.retire_directories(chosen).unwrap();
+                        }
+                        _ => shared.lock().unwrap().push(chosen),
+                    }
+                }
+            });
+        }
+    });
+}
+
+fn hydrate(store: &Store, id: RegistrationId, dice: &mut Dice) {
+    let kinds: Vec<u64> = (0..1 + dice.below(6)).map(|_| dice.below(40)).collect();
+    let sizes: Vec<u64> = kinds.iter().map(|kind| bytes(*kind).len() as u64).collect();
+    let listed = store.record_directory(&directory(id, "lib", &sizes)).unwrap();
+    let batch = kinds.iter().zip(0..).map(|(kind, n)| finished(store, listed, n, &bytes(*kind)));
+    for one in store.commit(batch.collect()).unwrap() {
+        say(&format!("committed {} {} {} {}", id.0, listed.0, one.file.entry, one.digest));
+    }
+}
+
+fn seal(store: &Store, id: RegistrationId, dice: &mut Dice) {
+    let staging = store.staging_dir(id);
+    fs::create_dir(&staging).unwrap();
+    let bytes = bytes(dice.below(40));
+    fs::write(staging.join("file"), &bytes).unwrap();
+    let (digest, size) = store.adopt(&staging.join("file")).unwrap();
+    let carried = vec![(0, digest)];
+    let listed =
+        store.record_directory(&NewDirectory { carried, ..directory(id, "", &[size]) }).unwrap();
+    store.set_state(id, RegistrationState::Sealed).unwrap();
+    say(&format!("committed {} {} 0 {digest}", id.0, listed.0));
+    store.discard_staging(id).unwrap();
+}
+
+/// What the processes killed so far have acknowledged.
+#[derive(Default)]
+struct Acknowledged {
+    registered: BTreeMap<RegistrationId, String>,
+    /// Of which it is not known whether the removal came about.
+    unregistering: BTreeSet<RegistrationId>,
+    unregistered: BTreeSet<RegistrationId>,
+    flushed: BTreeSet<RegistrationId>,
+    contents: BTreeMap<(DirectoryId, u32), (RegistrationId, BlobDigest)>,
+}
+
+impl Acknowledged {
+    fn hear(&mut self, line: &str) {
+        let words: Vec<&str> = line.split(' ').collect();
+        let number = |n: usize| words[n].parse::<u64>().unwrap();
+        let id = || RegistrationId(number(1));
+        match words[0] {
+            "open" => {}
+            "registered" => {
+                self.registered.insert(id(), format!("handle {}", number(2)));
+            }
+            "unregistering" => {
+                self.unregistering.insert(id());
+            }
+            "unregistered" => {
+                self.unregistered.insert(id());
+            }
+            "flushing" => {
+                self.flushed.insert(id());
+            }
+            "committed" => {
+                let entry = u32::try_from(number(3)).unwrap();
+                let content = (id(), words[4].parse().unwrap());
+                self.contents.insert((DirectoryId(number(2)), entry), content);
+            }
+            _ => panic!("{line}"),
+        }
+    }
+
+    fn check(&self, store: &Store) {
+        let found: BTreeMap<_, _> = store
+            .registrations()
+            .unwrap()
+            .into_iter()
+            .map(|one| (one.id, one.handle_key))
+            .collect();
+        let tombstones: BTreeSet<String> =
+            store.tombstones().unwrap().into_iter().map(|(handle, _)| handle).collect();
+        for (id, handle) in &self.registered {
+            if self.unregistered.contains(id) {
+                assert!(!found.contains_key(id), "{id:?} came back");
+                assert!(tombstones.contains(handle), "no tombstone for {id:?}");
+            } else if !self.unregistering.contains(id) {
+                assert_eq!(found.get(id), Some(handle), "{id:?} was lost");
+            }
+        }
+        for ((directory, entry), (id, digest)) in &self.contents {
+            // Gone are also directories that were replaced; here each path is listed once.
+            if !self.unregistering.contains(id) && !self.flushed.contains(id) {
+                let contents = store.contents(*directory).unwrap();
+                assert!(contents.contains(&(*entry, *digest)), "{directory:?} {entry} was lost");
+            }
+        }
+    }
+}
+
+/// Lets a process work until it has said `lines`, and a little longer, and kills it.
+fn kill_one(dir: &Path, round: u64, lines: u64, longer: Duration, heard: &mut Acknowledged) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "load", "--nocapture"])
+        .env(DIR, dir)
+        .env(ROUND, round.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut said = 0;
+    let mut line = String::new();
+    let mut killed = false;
+    loop {
+        if said >= lines && !killed {
+            // Not to wait for anything: to kill at another point than just after a line.
+            thread::sleep(longer);
+            child.kill().unwrap();
+            killed = true;
+        }
+        line.clear();
+        if output.read_line(&mut line).unwrap() == 0 {
+            break;
+        }
+        // A last line that was cut short has no end.
+        if let Some(said_so) = line.strip_prefix('@').and_then(|line| line.strip_suffix('\n')) {
+            heard.hear(said_so);
+            said += 1;
+        }
+    }
+    let status = child.wait().unwrap();
+    assert!(killed && status.code().is_none(), "the process ended by itself: {status}");
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_by_kills_at_any_moment() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = temporary.path().join("store");
+    let mut heard = Acknowledged::default();
+    let mut dice = Dice(std::process::id().into());
+    for round in 0..KILLS {
+        // Now and then while it is still being made or opened.
+        let lines = if round % 6 == 0 { 0 } else { 1 + dice.below(150) };
+        let longer = Duration::from_micros(dice.below(6_000));
+        kill_one(&dir, round, lines, longer, &mut heard);
+        let store = Store::open(&dir).unwrap();
+        heard.check(&store);
+        assert_eq!(fs::read_dir(dir.join("partial")).unwrap().count(), 0);
+        audit(&dir);
+    }
+    assert!(heard.registered.len() > 100 && heard.contents.len() > 100);
+    assert!(!heard.unregistered.is_empty() && !heard.flushed.is_empty());
+}
