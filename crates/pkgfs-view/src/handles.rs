@@ -13,7 +13,7 @@ use parking_lot::{Mutex, RwLock};
 use pkgfs_store::{Directory, RegistrationId};
 
 use crate::{
-    DirectoryEntry, NodeId, ViewError,
+    DirectoryEntry, ViewError,
     hydration::Wanted,
     node::{Part, SlotId},
 };
@@ -55,7 +55,7 @@ pub(crate) struct OpenWritable {
 /// A directory as it was when it was opened.
 pub(crate) enum OpenListing {
     Payload(Arc<Directory>),
-    Names(Vec<DirectoryEntry>, NodeId),
+    Names(Vec<DirectoryEntry>),
 }
 
 #[derive(Default)]

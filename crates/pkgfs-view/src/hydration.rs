@@ -211,7 +211,9 @@ fn commit_batches(work: &mpsc::Receiver<Work>, store: &Store, hydration: &Weak<H
             let mut flights = hydration.flights.lock();
             keys.iter().for_each(|key| drop(flights.remove(key)));
         }
-        // Who asked may have stopped waiting.
-        waiting.into_iter().for_each(|sender| drop(sender.send(())));
+        for sender in waiting {
+            // Who asked may have stopped waiting.
+            let _ = sender.send(());
+        }
     }
 }

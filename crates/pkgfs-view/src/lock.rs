@@ -131,7 +131,8 @@ impl RezLock {
             "rez's lock was left by a process that is gone; it has been removed"
         );
         if let Some(name) = twin {
-            let _ = fs::remove_file(self.sys.join(crate::writable::os_name(&name).unwrap_or_default()));
+            let _ =
+                fs::remove_file(self.sys.join(crate::writable::os_name(&name).unwrap_or_default()));
             self.makers.lock().remove(&name);
         }
         self.freed.notify_waiters();

@@ -73,6 +73,13 @@ impl NodeId {
         self.0
     }
 
+    /// Whether it is a file or directory of a payload (its root aside), whose content
+    /// never changes under this number.
+    #[must_use]
+    pub fn is_payload(self) -> bool {
+        matches!(self.decode(), Some(Node::Entry(_)))
+    }
+
     pub(crate) fn decode(self) -> Option<Node> {
         let body = self.0 & BODY;
         match self.0 >> KIND_SHIFT {
@@ -103,9 +110,7 @@ impl From<Node> for NodeId {
             Node::Root => return Self::ROOT,
             Node::Level(LevelId(id)) => (0, id + 2),
             Node::Slot(SlotId(id), part) => (1, (part as u64) << PART_SHIFT | id),
-            Node::Entry(key) => {
-                (2, key.directory.0 << INDEX_BITS | u64::from(key.entry))
-            }
+            Node::Entry(key) => (2, key.directory.0 << INDEX_BITS | u64::from(key.entry)),
             Node::Writable(WritableId(id)) => (3, id),
         };
         debug_assert!(body <= BODY, "{node:?} does not fit into a node number");

@@ -60,13 +60,7 @@ pub(crate) struct Payloads {
 
 impl Payloads {
     pub(crate) fn new(store: Arc<Store>, origin: Origin, repositories: Vec<PathBuf>) -> Self {
-        Self {
-            store,
-            origin,
-            repositories,
-            kept: Mutex::default(),
-            under_way: Mutex::default(),
-        }
+        Self { store, origin, repositories, kept: Mutex::default(), under_way: Mutex::default() }
     }
 
     /// A listing by its number, from memory or the store.
@@ -205,8 +199,7 @@ impl Payloads {
         }
         path.extend_from_slice(&entry.name);
         let source = source_of(directory, entry);
-        let anchor =
-            if entry.source.is_some() { source.clone() } else { directory.anchor.clone() };
+        let anchor = if entry.source.is_some() { source.clone() } else { directory.anchor.clone() };
         Ok(Origination {
             registration: directory.registration,
             path: path.into_boxed_slice(),
@@ -260,11 +253,7 @@ impl Payloads {
     }
 
     /// Contents that the new listing shares with the old one.
-    fn carried(
-        &self,
-        old: &Directory,
-        new: &Listing,
-    ) -> Result<Vec<(u32, BlobDigest)>, ViewError> {
+    fn carried(&self, old: &Directory, new: &Listing) -> Result<Vec<(u32, BlobDigest)>, ViewError> {
         let contents = self.store.contents(old.id)?;
         let same = contents.into_iter().filter_map(|(index, digest)| {
             let before = old.listing.entries().get(index as usize)?;

@@ -32,7 +32,8 @@ impl Recency {
 
     /// Writes what was collected.
     pub(crate) async fn write(&self, store: &Arc<Store>) {
-        let registrations: Vec<_> = mem::take(&mut *self.registrations.lock()).into_iter().collect();
+        let registrations: Vec<_> =
+            mem::take(&mut *self.registrations.lock()).into_iter().collect();
         let blobs: Vec<_> = mem::take(&mut *self.blobs.lock()).into_iter().collect();
         if registrations.is_empty() && blobs.is_empty() {
             return;

@@ -6,7 +6,11 @@
 //! same variant. What rez removed stays away: look-ups do not bring it back until rez
 //! asks for it anew or its tombstone's time has passed.
 
-use std::{path::PathBuf, sync::Arc, time::{Duration, Instant}};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use pkgfs_rez::VariantHandle;
 use pkgfs_store::{NewRegistration, RegistrationState};
@@ -14,7 +18,7 @@ use pkgfs_store::{NewRegistration, RegistrationState};
 use crate::{
     Keep, View, ViewError,
     lock::Held,
-    node::{Node, Part, SlotId},
+    node::{Node, SlotId},
     registry::{LevelPath, Mark, Payload, Slot},
     repositories::{Candidate, NotOffered},
     view::blocking,
@@ -29,7 +33,9 @@ pub(crate) enum NotRegistered {
     Locked,
     #[error(transparent)]
     Store(#[from] pkgfs_store::StoreError),
-    #[error("{0}: repository not configured; a shared mount serves only those its administrator named")]
+    #[error(
+        "{0}: repository not configured; a shared mount serves only those its administrator named"
+    )]
     NotNamed(String),
 }
 
@@ -52,7 +58,9 @@ impl View {
         let Some(version) = &path.version else {
             return Ok(self.repositories.have(path.name.as_ref().as_ref()).await?);
         };
-        if !pkgfs_rez::names::is_valid_version_dir(version) && **version != *pkgfs_rez::names::NO_VERSION {
+        if !pkgfs_rez::names::is_valid_version_dir(version)
+            && **version != *pkgfs_rez::names::NO_VERSION
+        {
             return Ok(false);
         }
         let Some(h4) = &path.h4 else {
@@ -252,10 +260,5 @@ impl View {
     /// How long the name of a registry directory may be believed.
     pub(crate) fn keep_level(&self, path: &LevelPath) -> Keep {
         if self.registry.lock().has_level(path) { Keep::Lasting } else { Keep::Never }
-    }
-
-    /// The node of a slot's payload as its name shows it now.
-    pub(crate) fn payload_node(&self, id: SlotId) -> crate::NodeId {
-        id.part(Part::Payload)
     }
 }

@@ -255,9 +255,10 @@ impl Registry {
         let Some(versions) = self.names.get(&path.name) else { return Vec::new() };
         match (&path.version, &path.h4) {
             (None, _) => versions.keys().cloned().collect(),
-            (Some(version), None) => {
-                versions.get(version).map(|hashes| hashes.keys().cloned().collect()).unwrap_or_default()
-            }
+            (Some(version), None) => versions
+                .get(version)
+                .map(|hashes| hashes.keys().cloned().collect())
+                .unwrap_or_default(),
             (Some(_), Some(_)) => Vec::new(),
         }
     }

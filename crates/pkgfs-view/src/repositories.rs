@@ -48,6 +48,9 @@ enum Defined {
     Not(Arc<str>),
 }
 
+/// A package of a repository: location, name, version.
+type Package = (PathBuf, Box<str>, Option<Box<str>>);
+
 pub(crate) struct Repositories {
     origin: Origin,
     /// As rez computes them: absolute, links resolved.
@@ -55,7 +58,7 @@ pub(crate) struct Repositories {
     rez: RezSettings,
     /// Device of the store: packages on the same one gain nothing by a copy.
     store_device: u64,
-    definitions: Asked<(PathBuf, Box<str>, Option<Box<str>>), Defined>,
+    definitions: Asked<Package, Defined>,
     directories: Asked<PathBuf, bool>,
 }
 
@@ -158,8 +161,7 @@ impl Repositories {
         let told = |reason: &dyn std::fmt::Display| {
             NotOffered::Told(format!("{}: {reason}", handle.uri()))
         };
-        let below =
-            pkgfs_rez::subpath(&definition, handle.index).map_err(|error| told(&error))?;
+        let below = pkgfs_rez::subpath(&definition, handle.index).map_err(|error| told(&error))?;
         let root = location.join(handle.package_dir()).join(below.parts.join("/"));
         // Refused by its definition before its root is looked at.
         if let Some(refusal) = pkgfs_rez::refuse(&definition, &handle, &self.rez, false) {
@@ -198,9 +200,12 @@ impl Repositories {
         name: &str,
         version: Option<&str>,
     ) -> Result<Defined, OriginError> {
-        for (stem, extension, format) in self.rez.package_filenames.iter().flat_map(|stem| {
-            [(stem, "py", Format::Python), (stem, "yaml", Format::Yaml)]
-        }) {
+        for (stem, extension, format) in self
+            .rez
+            .package_filenames
+            .iter()
+            .flat_map(|stem| [(stem, "py", Format::Python), (stem, "yaml", Format::Yaml)])
+        {
             let path = directory.join(format!("{stem}.{extension}"));
             let text = match self.origin.read(&path, LONGEST_DEFINITION).await {
                 Ok((text, _)) => text,
@@ -210,7 +215,8 @@ impl Repositories {
                 }
                 Err(error) => return Err(error),
             };
-            let not = |reason: String| Ok(Defined::Not(format!("{}: {reason}", path.display()).into()));
+            let not =
+                |reason: String| Ok(Defined::Not(format!("{}: {reason}", path.display()).into()));
             return match pkgfs_rez::read(&text, format) {
                 Reading::Literal(definition) => {
                     if definition.name.as_deref().is_some_and(|own| own != name) {

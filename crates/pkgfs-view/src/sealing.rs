@@ -8,7 +8,10 @@
 
 use std::{
     fs,
-    os::unix::{ffi::OsStringExt, fs::{FileTypeExt, MetadataExt}},
+    os::unix::{
+        ffi::OsStringExt,
+        fs::{FileTypeExt, MetadataExt},
+    },
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -16,12 +19,7 @@ use std::{
 use pkgfs_manifest::{Attributes, Entry, Kind, Listing, Special, Timestamp};
 use pkgfs_store::{NewDirectory, RegistrationId, RegistrationState, Store, StoreError};
 
-use crate::{
-    View, ViewError,
-    node::SlotId,
-    registry::Payload,
-    view::blocking,
-};
+use crate::{View, ViewError, node::SlotId, registry::Payload, view::blocking};
 
 impl View {
     /// Seals the staging tree of a registration: durable when it returns.
@@ -84,9 +82,9 @@ fn seal_tree(
             mtime = listing.attributes().mtime;
         }
         let directories = listing.entries().iter().filter(|entry| entry.kind == Kind::Directory);
-        pending.extend(directories.map(|entry| {
-            below.join(std::ffi::OsString::from_vec(entry.name.to_vec()))
-        }));
+        pending.extend(
+            directories.map(|entry| below.join(std::ffi::OsString::from_vec(entry.name.to_vec()))),
+        );
         store.record_directory(&NewDirectory {
             registration,
             path: below.clone().into_os_string().into_vec().into_boxed_slice(),

@@ -85,9 +85,8 @@ pub struct View {
     pub(crate) recency: Recency,
     pub(crate) hits: AtomicU64,
     pub(crate) misses: AtomicU64,
-    /// Numbers of `.sys` and `.sys/pending`.
+    /// The numbers of `.sys` and `.sys/to_delete`.
     pub(crate) sys: WritableId,
-    pub(crate) pending: WritableId,
     pub(crate) to_delete: WritableId,
 }
 
@@ -117,11 +116,9 @@ impl View {
             let path = sys_dir.join(part);
             std::fs::create_dir_all(&path).map_err(io(path.clone()))?;
         }
-        let device =
-            std::fs::metadata(store.dir()).map_err(io(store.dir().to_path_buf()))?.dev();
+        let device = std::fs::metadata(store.dir()).map_err(io(store.dir().to_path_buf()))?.dev();
         let writable = Writable::new(store.dir(), settings.owner);
         let sys = writable.node_of("sys".as_ref());
-        let pending = writable.node_of("sys/pending".as_ref());
         let to_delete = writable.node_of("sys/to_delete".as_ref());
         let problems = Arc::new(Problems::default());
         let mut registry = Registry::default();
@@ -144,9 +141,8 @@ impl View {
             origin.clone(),
             settings.repositories.clone(),
         ));
-        let hydration =
-            Hydration::start(origin.clone(), Arc::clone(&store), Arc::clone(&problems))
-                .map_err(io(store.dir().to_path_buf()))?;
+        let hydration = Hydration::start(origin.clone(), Arc::clone(&store), Arc::clone(&problems))
+            .map_err(io(store.dir().to_path_buf()))?;
         let notices = Notices::start().map_err(io(store.dir().to_path_buf()))?;
         let view = Arc::new(Self {
             registry: Mutex::new(registry),
@@ -163,7 +159,6 @@ impl View {
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             sys,
-            pending,
             to_delete,
             settings,
             store,
@@ -211,7 +206,12 @@ impl View {
         }
     }
 
-    pub(crate) fn slot_attributes(&self, id: SlotId, part: Part, slot: &Slot) -> Option<NodeAttributes> {
+    pub(crate) fn slot_attributes(
+        &self,
+        id: SlotId,
+        part: Part,
+        slot: &Slot,
+    ) -> Option<NodeAttributes> {
         let node = id.part(part);
         let file = |mark: &crate::registry::Mark, mtime| NodeAttributes {
             node,

@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use pkgfs_manifest::Timestamp;
 
 use crate::{
-    Caller, NodeAttributes, NodeId, NodeKind, ViewError,
+    Caller, DirectoryEntry, NodeAttributes, NodeId, NodeKind, ViewError,
     error::local,
     node::{Node, WritableId},
 };
@@ -136,8 +136,8 @@ impl Writable {
         let Some(known) = table.nodes.get_mut(&id) else { return };
         known.lookups = known.lookups.saturating_sub(times);
         // While it is open or a maker is remembered for it, it stays.
-        let needed = known.open.strong_count() > 0
-            || (known.maker.is_some() && !known.paths.is_empty());
+        let needed =
+            known.open.strong_count() > 0 || (known.maker.is_some() && !known.paths.is_empty());
         if known.lookups == 0 && !needed {
             table.remove(id);
         }
@@ -368,14 +368,16 @@ impl Writable {
     }
 
     /// Names in a directory, with their kinds.
-    pub(crate) fn names(&self, id: WritableId) -> Result<Vec<(Box<[u8]>, NodeKind)>, ViewError> {
+    pub(crate) fn names(&self, id: WritableId) -> Result<Vec<DirectoryEntry>, ViewError> {
         use std::os::unix::ffi::OsStringExt;
         let mut names = Vec::new();
         for entry in fs::read_dir(self.absolute(id)?).map_err(|e| local(&e))? {
             let entry = entry.map_err(|e| local(&e))?;
             let directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let kind = if directory { NodeKind::Directory } else { NodeKind::File };
-            names.push((entry.file_name().into_vec().into_boxed_slice(), kind));
+            let name = entry.file_name().into_vec().into_boxed_slice();
+            // Only a look-up gives it a number that lasts.
+            names.push(DirectoryEntry { name, kind, node: None });
         }
         Ok(names)
     }

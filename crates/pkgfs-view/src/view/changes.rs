@@ -210,7 +210,12 @@ impl View {
         }
     }
 
-    fn change_mark(self: &Arc<Self>, id: SlotId, part: Part, change: Change) -> Result<(), ViewError> {
+    fn change_mark(
+        self: &Arc<Self>,
+        id: SlotId,
+        part: Part,
+        change: Change,
+    ) -> Result<(), ViewError> {
         let mut registry = self.registry.lock();
         let slot = registry.slot_mut(id).ok_or(ViewError::NotFound)?;
         let registration = slot.registration;

@@ -29,7 +29,7 @@ impl View {
     /// # Errors
     /// Origin's, for a payload directory that is not known yet.
     pub async fn open_directory(self: &Arc<Self>, node: NodeId) -> Result<HandleId, ViewError> {
-        let listed = |names| OpenListing::Names(names, node);
+        let listed = OpenListing::Names;
         let listing = match node.decode().ok_or(ViewError::Stale)? {
             Node::Root => {
                 let mut names = self.level_names(None);
@@ -54,12 +54,7 @@ impl View {
                 }
             }
             Node::Slot(..) => return Err(ViewError::NotADirectory),
-            Node::Writable(id) => {
-                let names = self.writable.names(id)?.into_iter();
-                listed(
-                    names.map(|(name, kind)| DirectoryEntry { name, kind, node: None }).collect(),
-                )
-            }
+            Node::Writable(id) => listed(self.writable.names(id)?),
         };
         Ok(self.handles.add(Handle::Listed(Arc::new(listing))))
     }
@@ -94,8 +89,10 @@ impl View {
         };
         let names = self.slot_names(level).into_iter();
         names
-            .map(|(name, node, kind)| {
-                DirectoryEntry { name, kind, node: (!staged(node)).then_some(node) }
+            .map(|(name, node, kind)| DirectoryEntry {
+                name,
+                kind,
+                node: (!staged(node)).then_some(node),
             })
             .collect()
     }
@@ -121,7 +118,7 @@ impl View {
                 };
                 Some((entry, Some(found)))
             }
-            OpenListing::Names(names, _) => Some((names.get(index)?.clone(), None)),
+            OpenListing::Names(names) => Some((names.get(index)?.clone(), None)),
         }
     }
 
@@ -171,7 +168,8 @@ impl View {
     fn make_level(&self, path: LevelPath) -> Result<Found, ViewError> {
         let name = pkgfs_rez::names::is_valid_package_name(&path.name);
         let version = path.version.as_deref().is_none_or(|version| {
-            version == pkgfs_rez::names::NO_VERSION || pkgfs_rez::names::is_valid_version_dir(version)
+            version == pkgfs_rez::names::NO_VERSION
+                || pkgfs_rez::names::is_valid_version_dir(version)
         });
         if !name || !version || !path.h4.as_deref().is_none_or(pkgfs_rez::layout::is_h4) {
             return Err(ViewError::ReadOnly);
@@ -232,9 +230,7 @@ impl View {
             Node::Writable(parent) => return self.writable.remove_directory(parent, name),
             Node::Root if name == b".sys" => return Err(ViewError::ReadOnly),
             Node::Root => None,
-            Node::Level(level) => {
-                Some(self.registry.lock().level(level).ok_or(ViewError::Stale)?)
-            }
+            Node::Level(level) => Some(self.registry.lock().level(level).ok_or(ViewError::Stale)?),
             _ => return Err(ViewError::ReadOnly),
         };
         let name = std::str::from_utf8(name).map_err(|_| ViewError::NotFound)?;

@@ -109,8 +109,7 @@ impl View {
     ) -> Result<(Found, HandleId), ViewError> {
         match parent.decode().ok_or(ViewError::Stale)? {
             Node::Writable(parent) => {
-                let (attributes, file) =
-                    self.writable.create(parent, name, mode, new, caller)?;
+                let (attributes, file) = self.writable.create(parent, name, mode, new, caller)?;
                 if parent == self.sys {
                     self.lock.made(name, caller.pid);
                 }
@@ -292,7 +291,9 @@ impl View {
         caller: Caller,
     ) -> Result<(), ViewError> {
         match self.handles.get(handle)? {
-            Handle::Writable(open) if open.pending && open.written.swap(false, Ordering::Relaxed) => {
+            Handle::Writable(open)
+                if open.pending && open.written.swap(false, Ordering::Relaxed) =>
+            {
                 let text = read_at(&open.file, 0, LONGEST_JSON)?;
                 self.offer_pending(&text, caller.pid).await;
                 Ok(())

@@ -92,7 +92,8 @@ impl View {
         let there = self.registry.lock().has_level(&path);
         // A `<h4>` directory that rez made may still wait for its variant.
         let bare = path.h4.is_some() && self.registry.lock().slots_in(&path).is_empty();
-        if (!there || bare) && !self.offer_level(&path, caller.pid).await? && !there {
+        let offered = (!there || bare) && self.offer_level(&path, caller.pid).await?;
+        if !there && !offered {
             return absent(Keep::Never);
         }
         let level = self.registry.lock().level_id(&path);
@@ -126,11 +127,9 @@ impl View {
         };
         if let Some(registration) = staged {
             return match self.writable.attributes(self.staging(registration)?) {
-                Ok(attributes) => Ok(Lookup::Found(Found {
-                    attributes,
-                    name: Keep::Never,
-                    values: Keep::Never,
-                })),
+                Ok(attributes) => {
+                    Ok(Lookup::Found(Found { attributes, name: Keep::Never, values: Keep::Never }))
+                }
                 Err(ViewError::NotFound) => absent(Keep::Never),
                 Err(error) => Err(error),
             };
@@ -201,12 +200,7 @@ impl View {
                     return Ok(Some(known));
                 }
                 let source = root.ok_or(ViewError::Failed)?;
-                Origination {
-                    registration,
-                    path: Box::default(),
-                    anchor: source.clone(),
-                    source,
-                }
+                Origination { registration, path: Box::default(), anchor: source.clone(), source }
             }
             Some(Node::Entry(key)) => {
                 let (directory, index) = self.payloads.entry(key)?;
@@ -271,9 +265,7 @@ impl View {
                 (key, Payloads::wanted(&directory, index).source)
             }
             Node::Slot(_, Part::Payload) => match self.payload_directory(node).await? {
-                Some(root) => {
-                    (FileKey { directory: root.id, entry: OWN }, root.source.clone())
-                }
+                Some(root) => (FileKey { directory: root.id, entry: OWN }, root.source.clone()),
                 None => return Ok(Vec::new()),
             },
             _ => return Ok(Vec::new()),

@@ -1,0 +1,580 @@
+//! FUSE requests as operations on the view.
+//!
+//! Every operation is polled once on the session thread that received it; one that has
+//! to wait goes on in the runtime, so that a slow origin never holds a session thread.
+//! A panic in an operation costs that operation an `EIO`, not the mount.
+
+mod listing;
+
+use std::{
+    ffi::OsStr, future::Future, io, os::unix::ffi::OsStrExt, panic::AssertUnwindSafe, path::Path,
+    sync::Arc, time::SystemTime,
+};
+
+use fuser::{
+    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags,
+    Generation, INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags,
+    RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty,
+    ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request,
+    TimeOrNow, WriteFlags,
+};
+use futures::FutureExt;
+use pkgfs_view::{Caller, Change, Found, HandleId, Keep, Lookup, Timestamp, View, ViewError};
+
+use crate::{
+    errno::errno,
+    shape::{absent, attributes, node, ttl},
+};
+
+/// Block size told by `statfs`.
+const BLOCK: u32 = 4096;
+
+/// The view behind a FUSE session.
+pub(crate) struct Adapter {
+    pub(crate) view: Arc<View>,
+    pub(crate) runtime: tokio::runtime::Handle,
+}
+
+impl Adapter {
+    /// Runs an operation that answers by itself: at once if it need not wait.
+    fn run(&self, operation: impl Future<Output = ()> + Send + 'static) {
+        let _inside = self.runtime.enter();
+        let mut operation = Box::pin(operation);
+        if operation.as_mut().now_or_never().is_none() {
+            self.runtime.spawn(operation);
+        }
+    }
+
+    /// Runs an operation and hands its outcome, or `Failed` if it panicked, to `reply`.
+    fn answer<T: 'static>(
+        &self,
+        operation: impl Future<Output = Result<T, ViewError>> + Send + 'static,
+        reply: impl FnOnce(Result<T, Errno>) + Send + 'static,
+    ) {
+        self.run(async move {
+            let outcome = AssertUnwindSafe(operation).catch_unwind().await;
+            reply(outcome.unwrap_or(Err(ViewError::Failed)).map_err(|error| errno(&error)));
+        });
+    }
+
+    fn answer_empty(
+        &self,
+        operation: impl Future<Output = Result<(), ViewError>> + Send + 'static,
+        reply: ReplyEmpty,
+    ) {
+        self.answer(operation, |outcome| match outcome {
+            Ok(()) => reply.ok(),
+            Err(error) => reply.error(error),
+        });
+    }
+}
+
+fn caller(request: &Request) -> Caller {
+    Caller { uid: request.uid(), gid: request.gid(), pid: request.pid() }
+}
+
+fn entry(reply: ReplyEntry, outcome: Result<Lookup, Errno>) {
+    match outcome {
+        Ok(Lookup::Found(found)) => {
+            let (values, name) = (ttl(found.values), ttl(found.name));
+            reply.entry_with_ttls(&values, &name, &attributes(&found.attributes), Generation(0));
+        }
+        Ok(Lookup::Absent(Keep::Never)) => reply.error(Errno::ENOENT),
+        Ok(Lookup::Absent(keep)) => {
+            let keep = ttl(keep);
+            reply.entry_with_ttls(&keep, &keep, &absent(), Generation(0));
+        }
+        Err(error) => reply.error(error),
+    }
+}
+
+fn attr(reply: ReplyAttr, outcome: Result<Found, Errno>) {
+    match outcome {
+        Ok(found) => reply.attr(&ttl(found.values), &attributes(&found.attributes)),
+        Err(error) => reply.error(error),
+    }
+}
+
+fn xattr(reply: ReplyXattr, size: u32, outcome: Result<Vec<u8>, Errno>) {
+    match outcome {
+        Ok(value) if size == 0 => reply.size(u32::try_from(value.len()).unwrap_or(u32::MAX)),
+        Ok(value) if value.len() > size as usize => reply.error(Errno::ERANGE),
+        Ok(value) => reply.data(&value),
+        Err(error) => reply.error(error),
+    }
+}
+
+fn writes(flags: OpenFlags) -> bool {
+    flags.acc_mode() != OpenAccMode::O_RDONLY
+}
+
+fn moment(time: TimeOrNow) -> Timestamp {
+    match time {
+        TimeOrNow::SpecificTime(at) => at.into(),
+        TimeOrNow::Now => Timestamp::now(),
+    }
+}
+
+impl Filesystem for Adapter {
+    fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        // Each is a gain where the kernel has it and no loss where it does not. Never
+        // asked for: FUSE_ATOMIC_O_TRUNC (truncation comes as SETATTR, which refuses).
+        for wanted in [
+            InitFlags::FUSE_ASYNC_READ,
+            InitFlags::FUSE_BIG_WRITES,
+            InitFlags::FUSE_DO_READDIRPLUS,
+            InitFlags::FUSE_PARALLEL_DIROPS,
+            InitFlags::FUSE_CACHE_SYMLINKS,
+            InitFlags::FUSE_EXPLICIT_INVAL_DATA,
+        ] {
+            if config.add_capabilities(wanted).is_err() {
+                tracing::debug!(?wanted, "this kernel lacks a FUSE capability");
+            }
+        }
+        // Bounded by what the kernel offers; the error is its own bound.
+        if let Err(most) = config.set_max_readahead(1 << 20) {
+            let _ = config.set_max_readahead(most);
+        }
+        let _ = config.set_max_background(64);
+        Ok(())
+    }
+
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let (view, caller) = (Arc::clone(&self.view), caller(request));
+        let name = name.as_bytes().to_vec();
+        let lookup = async move { view.lookup(node(parent), &name, caller).await };
+        self.answer(lookup, |outcome| entry(reply, outcome));
+    }
+
+    fn forget(&self, _request: &Request, ino: INodeNo, nlookup: u64) {
+        self.view.forget(node(ino), nlookup);
+    }
+
+    fn getattr(&self, _request: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
+        let view = Arc::clone(&self.view);
+        let attributes = async move { view.attributes(node(ino)).await };
+        self.answer(attributes, |outcome| attr(reply, outcome));
+    }
+
+    fn setattr(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        mode: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
+        atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        _ctime: Option<SystemTime>,
+        _fh: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        let change = Change {
+            mode: mode.map(|mode| (mode & 0o7777) as u16),
+            uid,
+            gid,
+            size,
+            atime: atime.map(moment),
+            mtime: mtime.map(moment),
+        };
+        let view = Arc::clone(&self.view);
+        let changed = async move { view.change(node(ino), change).await };
+        self.answer(changed, |outcome| attr(reply, outcome));
+    }
+
+    fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
+        let view = Arc::clone(&self.view);
+        let target = async move { view.read_link(node(ino)).await };
+        self.answer(target, |outcome| match outcome {
+            Ok(target) => reply.data(&target),
+            Err(error) => reply.error(error),
+        });
+    }
+
+    fn mknod(
+        &self,
+        _request: &Request,
+        _parent: INodeNo,
+        _name: &OsStr,
+        _mode: u32,
+        _umask: u32,
+        _rdev: u32,
+        reply: ReplyEntry,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn mkdir(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        reply: ReplyEntry,
+    ) {
+        let (view, caller) = (Arc::clone(&self.view), caller(request));
+        let name = name.as_bytes().to_vec();
+        let mode = (mode & 0o7777) as u16;
+        let made = async move { view.make_directory(node(parent), &name, mode, caller).await };
+        self.answer(made, |outcome| entry(reply, outcome.map(Lookup::Found)));
+    }
+
+    fn unlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let (view, name) = (Arc::clone(&self.view), name.as_bytes().to_vec());
+        self.answer_empty(async move { view.unlink(node(parent), &name).await }, reply);
+    }
+
+    fn rmdir(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let (view, name) = (Arc::clone(&self.view), name.as_bytes().to_vec());
+        self.answer_empty(async move { view.remove_directory(node(parent), &name).await }, reply);
+    }
+
+    fn symlink(
+        &self,
+        _request: &Request,
+        _parent: INodeNo,
+        _name: &OsStr,
+        _target: &Path,
+        reply: ReplyEntry,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn rename(
+        &self,
+        _request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        newparent: INodeNo,
+        newname: &OsStr,
+        flags: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        if flags.contains(RenameFlags::RENAME_EXCHANGE) {
+            return reply.error(Errno::EINVAL);
+        }
+        let replace = !flags.contains(RenameFlags::RENAME_NOREPLACE);
+        let view = Arc::clone(&self.view);
+        let (name, newname) = (name.as_bytes().to_vec(), newname.as_bytes().to_vec());
+        let renamed = async move {
+            view.rename((node(parent), &name), (node(newparent), &newname), replace).await
+        };
+        self.answer_empty(renamed, reply);
+    }
+
+    fn link(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        newparent: INodeNo,
+        newname: &OsStr,
+        reply: ReplyEntry,
+    ) {
+        let (view, name) = (Arc::clone(&self.view), newname.as_bytes().to_vec());
+        let linked = async move { view.link(node(ino), node(newparent), &name).await };
+        self.answer(linked, |outcome| entry(reply, outcome.map(Lookup::Found)));
+    }
+
+    fn open(&self, _request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let view = Arc::clone(&self.view);
+        let node = node(ino);
+        let how = if node.is_payload() {
+            // Its bytes never change under this number, and closing it means nothing.
+            FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH
+        } else if writes(flags) {
+            FopenFlags::empty()
+        } else {
+            FopenFlags::FOPEN_NOFLUSH
+        };
+        let opened = async move { view.open_file(node, writes(flags)).await };
+        self.answer(opened, move |outcome| match outcome {
+            Ok(handle) => reply.opened(FileHandle(handle.0), how),
+            Err(error) => reply.error(error),
+        });
+    }
+
+    fn read(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        size: u32,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        let view = Arc::clone(&self.view);
+        let read = async move { view.read(HandleId(fh.0), offset, size as usize).await };
+        self.answer(read, |outcome| match outcome {
+            Ok(bytes) => reply.data(&bytes),
+            Err(error) => reply.error(error),
+        });
+    }
+
+    fn write(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        data: &[u8],
+        _write_flags: WriteFlags,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        let (view, data) = (Arc::clone(&self.view), data.to_vec());
+        let written = async move { view.write(HandleId(fh.0), offset, &data).await };
+        self.answer(written, |outcome| match outcome {
+            Ok(bytes) => reply.written(u32::try_from(bytes).unwrap_or(u32::MAX)),
+            Err(error) => reply.error(error),
+        });
+    }
+
+    fn flush(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        _lock_owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        let (view, caller) = (Arc::clone(&self.view), caller(request));
+        let flushed = async move { view.flush_file(HandleId(fh.0), caller).await };
+        self.answer_empty(flushed, reply);
+    }
+
+    fn release(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        _flush: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.view.release(HandleId(fh.0));
+        reply.ok();
+    }
+
+    fn fsync(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        _datasync: bool,
+        reply: ReplyEmpty,
+    ) {
+        let view = Arc::clone(&self.view);
+        self.answer_empty(async move { view.sync_file(HandleId(fh.0)).await }, reply);
+    }
+
+    fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        let view = Arc::clone(&self.view);
+        let node = node(ino);
+        let how = if node.is_payload() {
+            FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE
+        } else {
+            FopenFlags::empty()
+        };
+        let opened = async move { view.open_directory(node).await };
+        self.answer(opened, move |outcome| match outcome {
+            Ok(handle) => reply.opened(FileHandle(handle.0), how),
+            Err(error) => reply.error(error),
+        });
+    }
+
+    fn readdir(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        reply: ReplyDirectory,
+    ) {
+        listing::names(&self.view, node(ino), HandleId(fh.0), offset, reply);
+    }
+
+    fn readdirplus(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        reply: ReplyDirectoryPlus,
+    ) {
+        let (view, caller) = (Arc::clone(&self.view), caller(request));
+        self.run(listing::entries(view, node(ino), HandleId(fh.0), offset, caller, reply));
+    }
+
+    fn releasedir(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        _flags: OpenFlags,
+        reply: ReplyEmpty,
+    ) {
+        self.view.release(HandleId(fh.0));
+        reply.ok();
+    }
+
+    fn fsyncdir(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _fh: FileHandle,
+        _datasync: bool,
+        reply: ReplyEmpty,
+    ) {
+        reply.ok();
+    }
+
+    fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
+        let room = self.view.statistics();
+        let block = u64::from(BLOCK);
+        let (total, free) = (room.total / block, room.free / block);
+        // Inodes are not counted here: plenty, so that nobody takes it for full.
+        reply.statfs(total, free, free, 1 << 40, 1 << 39, BLOCK, 255, BLOCK);
+    }
+
+    fn setxattr(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _name: &OsStr,
+        _value: &[u8],
+        _flags: i32,
+        _position: u32,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn getxattr(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        size: u32,
+        reply: ReplyXattr,
+    ) {
+        let (view, name) = (Arc::clone(&self.view), name.as_bytes().to_vec());
+        let value = async move { view.xattr(node(ino), &name).await };
+        self.answer(value, move |outcome| xattr(reply, size, outcome));
+    }
+
+    fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        let view = Arc::clone(&self.view);
+        let names = async move {
+            let names = view.xattr_names(node(ino)).await?;
+            Ok(names.iter().flat_map(|name| name.iter().copied().chain([0])).collect())
+        };
+        self.answer(names, move |outcome| xattr(reply, size, outcome));
+    }
+
+    fn removexattr(&self, _request: &Request, _ino: INodeNo, _name: &OsStr, reply: ReplyEmpty) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn access(&self, _request: &Request, _ino: INodeNo, _mask: AccessFlags, reply: ReplyEmpty) {
+        // `default_permissions`: the kernel decides by the attributes it was given.
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn create(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        flags: i32,
+        reply: ReplyCreate,
+    ) {
+        let (view, caller) = (Arc::clone(&self.view), caller(request));
+        let name = name.as_bytes().to_vec();
+        let mode = (mode & 0o7777) as u16;
+        let new =
+            rustix::fs::OFlags::from_bits_retain(flags as u32).contains(rustix::fs::OFlags::EXCL);
+        let made = async move { view.create_file(node(parent), &name, mode, new, caller).await };
+        self.answer(made, |outcome| match outcome {
+            Ok((found, handle)) => reply.created(
+                &ttl(found.name),
+                &attributes(&found.attributes),
+                Generation(0),
+                FileHandle(handle.0),
+                FopenFlags::empty(),
+            ),
+            Err(error) => reply.error(error),
+        });
+    }
+
+    fn ioctl(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        _flags: IoctlFlags,
+        cmd: u32,
+        _in_data: &[u8],
+        _out_size: u32,
+        reply: ReplyIoctl,
+    ) {
+        /// `FS_IOC_SETFLAGS` and `FS_IOC_FSSETXATTR` (linux/fs.h).
+        const SETS_FLAGS: [u32; 2] = [0x4008_6602, 0x401c_5820];
+        let refused = node(ino).is_payload() && SETS_FLAGS.contains(&cmd);
+        reply.error(if refused { Errno::EROFS } else { Errno::ENOTTY });
+    }
+
+    fn fallocate(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        _offset: u64,
+        _length: u64,
+        _mode: i32,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(if node(ino).is_payload() { Errno::EROFS } else { Errno::EOPNOTSUPP });
+    }
+
+    fn lseek(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _fh: FileHandle,
+        _offset: i64,
+        _whence: i32,
+        reply: ReplyLseek,
+    ) {
+        // The kernel then takes every file for data from end to end.
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn copy_file_range(
+        &self,
+        _request: &Request,
+        _ino_in: INodeNo,
+        _fh_in: FileHandle,
+        _offset_in: u64,
+        ino_out: INodeNo,
+        _fh_out: FileHandle,
+        _offset_out: u64,
+        _len: u64,
+        _flags: CopyFileRangeFlags,
+        reply: ReplyWrite,
+    ) {
+        // Elsewhere the kernel copies by reading and writing.
+        reply.error(if node(ino_out).is_payload() { Errno::EROFS } else { Errno::EOPNOTSUPP });
+    }
+}

@@ -1,0 +1,93 @@
+//! One running FUSE session.
+
+use std::{io, os::fd::OwnedFd, sync::Arc, thread};
+
+use fuser::{Config, Notifier, Session, SessionACL};
+use pkgfs_view::{Caches, NodeId, View};
+use tokio::sync::watch;
+
+use crate::{adapter::Adapter, shape::ino};
+
+/// How a session is run.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionOptions {
+    /// Threads that receive requests. None of them ever waits for origin.
+    pub threads: usize,
+}
+
+/// A mounted view, served until the kernel closes the connection.
+pub struct Mount {
+    ended: watch::Receiver<bool>,
+    /// Kept for as long as the kernel may have to be told something.
+    _caches: Arc<KernelCaches>,
+}
+
+impl Mount {
+    /// Serves the view over a descriptor of `/dev/fuse` that is mounted already.
+    ///
+    /// # Errors
+    /// When the handshake with the kernel fails or no thread can be started.
+    pub fn start(
+        view: Arc<View>,
+        device: OwnedFd,
+        options: SessionOptions,
+        runtime: tokio::runtime::Handle,
+    ) -> io::Result<Self> {
+        let mut config = Config::default();
+        config.n_threads = Some(options.threads.max(1));
+        // Who may enter is the kernel's to check, by the mount's own options.
+        config.acl = SessionACL::All;
+        let adapter = Adapter { view: Arc::clone(&view), runtime };
+        let session = Session::from_fd(adapter, device, SessionACL::All, config)?;
+        let caches = Arc::new(KernelCaches { kernel: session.notifier() });
+        view.add_caches(Arc::downgrade(&caches) as _);
+        let (sender, ended) = watch::channel(false);
+        thread::Builder::new().name("session".into()).spawn(move || {
+            if let Err(error) = session.run() {
+                tracing::warn!(%error, "the session ended with an error");
+            }
+            sender.send_replace(true);
+        })?;
+        Ok(Self { ended, _caches: caches })
+    }
+
+    /// Becomes true when the kernel has closed the connection: the mount is gone and
+    /// nobody has a file of it open.
+    #[must_use]
+    pub fn ended(&self) -> watch::Receiver<bool> {
+        self.ended.clone()
+    }
+
+    /// How files are served, for `status`.
+    #[must_use]
+    pub fn mode(&self) -> &'static str {
+        "cached"
+    }
+}
+
+/// The kernel's caches of one mount.
+struct KernelCaches {
+    kernel: Notifier,
+}
+
+impl KernelCaches {
+    fn told(outcome: io::Result<()>) {
+        match outcome {
+            Ok(()) => {}
+            // It did not have it, or is gone.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::debug!(%error, "the kernel did not take a notice"),
+        }
+    }
+}
+
+impl Caches for KernelCaches {
+    fn forget_name(&self, parent: NodeId, name: &[u8]) {
+        use std::os::unix::ffi::OsStrExt;
+        Self::told(self.kernel.inval_entry(ino(parent), std::ffi::OsStr::from_bytes(name)));
+    }
+
+    fn forget_node(&self, node: NodeId) {
+        Self::told(self.kernel.inval_inode(ino(node), 0, 0));
+    }
+}
