@@ -38,23 +38,28 @@ impl KernelMount {
         in_force.trim().parse().map_err(io::Error::other)
     }
 
-    /// Fails every request the mount has not answered, where fusectl allows it.
-    pub(crate) fn abort(&self) {
-        let minor = self.device.split(':').nth(1).unwrap_or_default();
-        fs::write(format!("/sys/fs/fuse/connections/{minor}/abort"), "1").ok();
-    }
-
-    /// Takes the mount out of the tree at once; files still open keep it alive until closed.
-    /// Does nothing when it is gone already or another mount took its place.
-    pub(crate) fn detach(&self) -> io::Result<()> {
+    /// Takes the mount out of the tree at once and fails every request it has not answered, so
+    /// that no caller, and no thread of the server behind one, stays stuck in the kernel. Does
+    /// nothing when it is gone already or another mount took its place.
+    pub(crate) fn end(&self) -> io::Result<()> {
         match Self::find(&self.path)? {
             Some(mount) if mount.device == self.device => {}
             _ => return Ok(()),
         }
-        match rustix::mount::unmount(&self.path, UnmountFlags::DETACH) {
-            Err(rustix::io::Errno::PERM) => self.detach_as_user(),
+        // FORCE alone ends the connection and still answers EBUSY while files are open.
+        match rustix::mount::unmount(&self.path, UnmountFlags::FORCE | UnmountFlags::DETACH) {
+            Err(rustix::io::Errno::PERM) => {
+                self.abort();
+                self.detach_as_user()
+            }
             result => Ok(result?),
         }
+    }
+
+    /// What FORCE does, for the mount's ordinary owner; needs fusectl, which may be absent.
+    fn abort(&self) {
+        let minor = self.device.split(':').nth(1).unwrap_or_default();
+        fs::write(format!("/sys/fs/fuse/connections/{minor}/abort"), "1").ok();
     }
 
     fn detach_as_user(&self) -> io::Result<()> {

@@ -113,17 +113,14 @@ impl Drop for StandinProcess {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
         if !self.exits_within(GRACE) {
-            // A thread of the child may be stuck in the kernel behind an unanswered request,
-            // and would survive the kill.
-            if let Some(mount) = &self.mount {
-                mount.abort();
-            }
             self.child.kill().ok();
-            self.child.wait().ok();
         }
+        // Before waiting: a thread of the child that is stuck in the kernel behind an
+        // unanswered request survives the kill.
         if let Some(mount) = &self.mount {
-            mount.detach().ok();
+            mount.end().ok();
         }
+        self.child.wait().ok();
     }
 }
 

@@ -174,20 +174,18 @@ impl Standin {
 
 impl Drop for Standin {
     fn drop(&mut self) {
-        // First answer whoever waits: a hung lookup holds its directory's lock, and with it
-        // would hold up what comes next.
+        // First answer whoever waits: a hung look-up holds its directory's lock, and a `forget`
+        // that waits for that lock would keep this process, and so the mount, alive for ever.
         self.steering.service.close();
         // Out of the tree before the session ends, so that nobody finds a dead mount.
-        if self.mount.detach().is_err() {
-            self.mount.abort();
-        }
+        self.mount.end().ok();
         if let Some((socket, listener)) = self.control.take() {
             // Ends the thread that waits for connections.
             rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).ok();
             fs::remove_file(socket).ok();
         }
-        // The session ends by itself once the last open file of the mount is closed; that may
-        // be our own caller's, so it is not waited for.
+        // The session ends by itself; its last request may be our own caller's, so it is not
+        // waited for.
         drop(self.session.take());
     }
 }

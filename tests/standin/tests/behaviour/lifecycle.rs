@@ -64,13 +64,36 @@ fn dropping_it_ends_what_hangs_and_keeps_open_files_from_holding_it() {
 }
 
 #[test]
-fn a_killed_stand_in_leaves_no_mount_once_its_guard_is_dropped() {
-    let storage = Storage::mount(&keeping(), |_| {});
-    let pid = Pid::from_raw(storage.process.pid().cast_signed()).unwrap();
-    kill_process(pid, Signal::KILL).unwrap();
+fn a_stand_in_killed_while_its_own_invalidation_hangs_leaves_neither_mount_nor_process() {
+    let storage = Storage::mount(&keeping(), |source| write(source.join("f"), b"x"));
+    let control = storage.control();
+    control.fault(&Fault::new(Effect::Hang).on([Operation::Lookup])).unwrap();
+    let path = storage.seen("f");
+    let caller = thread::spawn(move || fs::read(path));
+    wait_until("it hangs", || control.stats().unwrap().hung == 1);
+    let forgetting = {
+        let control = control.clone();
+        thread::spawn(move || control.forget("f"))
+    };
+    let pid = storage.process.pid();
+    wait_until("the invalidation is stuck in the kernel", || has_stuck_thread(pid));
+
+    kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
     let mount = storage.seen("");
     drop(storage);
+    caller.join().unwrap().unwrap_err();
+    forgetting.join().unwrap().unwrap_err();
     assert!(!is_mounted(&mount));
+    assert!(!Path::new(&format!("/proc/{pid}")).exists());
+}
+
+/// Whether a thread of the process waits uninterruptibly.
+fn has_stuck_thread(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    threads.flatten().any(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit(") ").next().is_some_and(|fields| fields.starts_with('D'))
+    })
 }
 
 #[test]
