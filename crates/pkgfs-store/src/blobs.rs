@@ -71,8 +71,8 @@ impl Store {
         let file = open_read_only(path).map_err(|e| StoreError::io("open", path, e))?;
         let metadata = file.metadata().map_err(|e| StoreError::io("stat", path, e))?;
         if !metadata.is_file() {
-            let kind = io::Error::from(io::ErrorKind::InvalidInput);
-            return Err(StoreError::io("adopt what is no regular file,", path, kind));
+            let reason = io::Error::other("it is no regular file");
+            return Err(StoreError::io("adopt", path, reason));
         }
         if metadata.nlink() == 1 {
             return self.adopt_file(&file, path);

@@ -16,8 +16,10 @@ pub(crate) const STAGING: &str = "staging";
 pub(crate) const SYS: &str = "sys";
 pub(crate) const DATABASE: &str = "pkgfs.sqlite";
 
-/// What a store that was never finished may hold.
-pub(crate) const NAMES: [&str; 10] = [
+/// What a store that was never finished may hold. `lost+found` is there when a file
+/// system of its own is mounted for the store.
+pub(crate) const NAMES: [&str; 11] = [
+    "lost+found",
     FORMAT_NEW,
     LOCK,
     BLOBS,

@@ -35,14 +35,11 @@ impl Store {
     /// One for each way in which `dir` is not, or cannot be, this process's own store.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let layout = Layout::new(prepare_dir(dir)?);
-        let finished = is_store(&layout)?;
+        is_known_store(&layout)?;
         make_private(layout.dir())?;
         let lock = take_lock(&layout)?;
         // Once more, now that nobody else can be making it.
-        let finished = finished || is_store(&layout)?;
-        if finished {
-            check_stamp(&layout)?;
-        }
+        let finished = is_known_store(&layout)?;
         for dir in [layout.blobs(), layout.partial(), layout.staging(), layout.sys()] {
             make_dir(&dir)?;
         }
@@ -95,8 +92,9 @@ fn refused(path: &Path, error: io::Error) -> StoreError {
     }
 }
 
-/// Whether a finished store is there. Anything but the beginnings of one is foreign.
-fn is_store(layout: &Layout) -> Result<bool, StoreError> {
+/// Whether a finished store is there, of a format we know. Anything but the beginnings
+/// of one is foreign.
+fn is_known_store(layout: &Layout) -> Result<bool, StoreError> {
     let refused = |error| refused(layout.dir(), error);
     let names: Vec<OsString> = fs::read_dir(layout.dir())
         .map_err(refused)?
@@ -104,7 +102,7 @@ fn is_store(layout: &Layout) -> Result<bool, StoreError> {
         .collect::<Result<_, _>>()
         .map_err(refused)?;
     if names.iter().any(|name| name == layout::FORMAT) {
-        return Ok(true);
+        return check_stamp(layout).map(|()| true);
     }
     let has_blobs = fs::read_dir(layout.blobs()).is_ok_and(|mut blobs| blobs.next().is_some());
     let known = |name: &OsString| layout::NAMES.iter().any(|known| name == known);

@@ -97,10 +97,13 @@ impl Store {
     pub fn register(&self, new: NewRegistration) -> Result<Registration, StoreError> {
         let now = Timestamp::now();
         let id = self.database.write(|transaction| {
-            transaction
-                .prepare_cached("DELETE FROM tombstones WHERE handle_key = ?1")?
-                .execute([&new.handle_key])?;
-            insert(transaction, &new, now)
+            let id = insert(transaction, &new, now)?;
+            if id.is_some() {
+                transaction
+                    .prepare_cached("DELETE FROM tombstones WHERE handle_key = ?1")?
+                    .execute([&new.handle_key])?;
+            }
+            Ok(id)
         })?;
         let NewRegistration { name, version_dir, h4, stem, handle_key, json, .. } = new;
         let Some(id) = id else {

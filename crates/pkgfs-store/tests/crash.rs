@@ -35,9 +35,10 @@ impl Dice {
     }
 }
 
-/// What a file holds, of which there are 40 kinds, so that many are equal.
-fn bytes(kind: u64) -> Vec<u8> {
-    kind.to_le_bytes().repeat(1 + usize::try_from(kind).unwrap() * 300)
+/// What a file holds: half of the time something that others hold too.
+fn bytes(dice: &mut Dice) -> Vec<u8> {
+    let kind = if dice.below(2) == 0 { dice.below(20) } else { dice.below(1 << 40) };
+    kind.to_le_bytes().repeat(1 + usize::try_from(kind % 20).unwrap() * 300)
 }
 
 /// Tells the parent, in one write.
@@ -99,10 +100,10 @@ fn load() {
 }
 
 fn hydrate(store: &Store, id: RegistrationId, dice: &mut Dice) {
-    let kinds: Vec<u64> = (0..1 + dice.below(6)).map(|_| dice.below(40)).collect();
-    let sizes: Vec<u64> = kinds.iter().map(|kind| bytes(*kind).len() as u64).collect();
+    let files: Vec<Vec<u8>> = (0..1 + dice.below(6)).map(|_| bytes(dice)).collect();
+    let sizes: Vec<u64> = files.iter().map(|bytes| bytes.len() as u64).collect();
     let listed = store.record_directory(&directory(id, "lib", &sizes)).unwrap();
-    let batch = kinds.iter().zip(0..).map(|(kind, n)| finished(store, listed, n, &bytes(*kind)));
+    let batch = files.iter().zip(0..).map(|(bytes, n)| finished(store, listed, n, bytes));
     for one in store.commit(batch.collect()).unwrap() {
         say(&format!("committed {} {} {} {}", id.0, listed.0, one.file.entry, one.digest));
     }
@@ -111,7 +112,7 @@ fn hydrate(store: &Store, id: RegistrationId, dice: &mut Dice) {
 fn seal(store: &Store, id: RegistrationId, dice: &mut Dice) {
     let staging = store.staging_dir(id);
     fs::create_dir(&staging).unwrap();
-    let bytes = bytes(dice.below(40));
+    let bytes = bytes(dice);
     fs::write(staging.join("file"), &bytes).unwrap();
     let (digest, size) = store.adopt(&staging.join("file")).unwrap();
     let carried = vec![(0, digest)];

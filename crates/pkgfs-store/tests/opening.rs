@@ -73,7 +73,10 @@ fn a_store_of_a_newer_format_is_left_alone() {
 fn a_directory_that_holds_something_else_is_foreign_and_left_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    fs::write(dir.path().join("thesis.txt"), "").unwrap();
+    fs::write(dir.path().join("format"), "of my thesis\n").unwrap();
+    assert!(matches!(refusal(dir.path()), StoreError::Damaged { .. }));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    fs::rename(dir.path().join("format"), dir.path().join("thesis.txt")).unwrap();
     assert!(matches!(refusal(dir.path()), StoreError::Foreign { .. }));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     assert_eq!(dir.path().metadata().unwrap().permissions().mode() & 0o7777, 0o755);

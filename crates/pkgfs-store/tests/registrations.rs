@@ -49,6 +49,10 @@ fn a_tombstone_stays_until_the_handle_is_registered_or_its_time_has_passed() {
         store.unregister(id, n != 3).unwrap();
         store.unregister(id, true).unwrap();
     }
+    let taken = store.register(variant(7)).unwrap();
+    let same_place = NewRegistration { handle_key: "handle 1".into(), ..variant(7) };
+    store.register(same_place).unwrap_err();
+    store.unregister(taken.id, false).unwrap();
     drop(store);
     let store = Store::open(dir.path()).unwrap();
     let handles = || -> Vec<String> {
