@@ -1,0 +1,68 @@
+//! rez's real commands, by both versions that studios run.
+
+use crate::cache::{self, Mount};
+use crate::rez::{NEWEST, OLDEST, Rez, make_repository};
+
+/// How many tests `commands.py` has for every rez, and for one with a synchronous mode.
+const TESTS: usize = 11;
+const SYNCHRONOUS_TESTS: usize = 13;
+
+#[test]
+fn the_newest_rez_works_on_a_plain_directory() {
+    on_plain_directory(NEWEST);
+}
+
+#[test]
+fn the_oldest_rez_works_on_a_plain_directory() {
+    on_plain_directory(OLDEST);
+}
+
+#[test]
+fn the_newest_rez_works_on_a_mount_that_registers_on_pending() {
+    on_mount(NEWEST, false);
+}
+
+#[test]
+fn the_oldest_rez_works_on_a_mount_that_registers_on_pending() {
+    on_mount(OLDEST, false);
+}
+
+#[test]
+fn the_newest_rez_works_on_a_mount_that_serves_look_ups() {
+    on_mount(NEWEST, true);
+}
+
+#[test]
+fn the_oldest_rez_works_on_a_mount_that_serves_look_ups() {
+    on_mount(OLDEST, true);
+}
+
+fn on_plain_directory(version: &str) {
+    let directory = cache::directory();
+    let repository = directory.path().join("repository");
+    make_repository(&repository);
+    run(version, repository.to_str().unwrap(), cache::plain(&directory).to_str().unwrap(), &[]);
+}
+
+fn on_mount(version: &str, serves_look_ups: bool) {
+    let directory = cache::directory();
+    let repository = directory.path().join("repository");
+    make_repository(&repository);
+    let repositories = [repository.as_path()];
+    let served = if serves_look_ups { &repositories[..] } else { &[] };
+    let mount = Mount::new(&Rez::version(version), "", served, &[]);
+    let cache = mount.path().to_str().unwrap();
+    run(version, repository.to_str().unwrap(), cache, &["--serves-first"]);
+}
+
+fn run(version: &str, repository: &str, cache: &str, further: &[&str]) {
+    let mut arguments = vec!["--repository", repository, "--cache", cache];
+    arguments.extend(further);
+    let tests = if version == OLDEST {
+        TESTS
+    } else {
+        arguments.push("--synchronous");
+        SYNCHRONOUS_TESTS
+    };
+    Rez::version(version).passes("commands.py", &arguments, tests);
+}
