@@ -218,7 +218,9 @@ fn a_finished_copy_is_adopted_and_kept_for_the_listing_to_come() {
     fs::write(staging.join("new"), b"new").unwrap();
     fs::write(staging.join("both"), b"both").unwrap();
     fs::hard_link(staging.join("new"), staging.join("linked")).unwrap();
+    fs::hard_link(staging.join("new"), staging.join("linked2")).unwrap();
     fs::set_permissions(staging.join("closed"), fs::Permissions::from_mode(0o000)).unwrap();
+    store.adopt(&staging.join("linked2")).unwrap();
     assert_eq!(store.adopt(&staging.join("linked")).unwrap(), (digest(b"new"), 3));
     assert_eq!(fs::read(staging.join("new")).unwrap(), b"new", "the other name is left alone");
     assert_eq!(store.adopt(&staging.join("both")).unwrap(), (digest(b"both"), 4));
@@ -227,6 +229,11 @@ fn a_finished_copy_is_adopted_and_kept_for_the_listing_to_come() {
     assert!(!staging.join("both").exists());
     // Nothing of it is listed yet, and what is released meanwhile does not take it away.
     store.unregister(other, false).unwrap();
+    // Nor does the end of another copy that has the same file.
+    let brief = store.register(variant(3)).unwrap().id;
+    let carried = vec![(0, digest(b"new"))];
+    store.record_directory(&NewDirectory { carried, ..directory(brief, "", &[3]) }).unwrap();
+    store.unregister(brief, false).unwrap();
     let carried = vec![(0, digest(b"new")), (1, digest(b"both")), (2, digest(b"new"))];
     let sealed = NewDirectory { carried: carried.clone(), ..directory(id, "", &[3, 4, 3]) };
     let listed = store.record_directory(&sealed).unwrap();
