@@ -1,1 +1,15 @@
-//! See Cargo.toml.
+//! The view through FUSE: mounting, and answering the kernel.
+
+mod adapter;
+mod errno;
+mod mount;
+mod session;
+mod shape;
+mod users;
+
+pub use mount::{
+    FSTYPE, MountError, MountInfo, MountRequest, PathState, mount, mount_at, mounts, resolve,
+    state_of, unmount,
+};
+pub use session::{Mount, SessionOptions};
+pub use users::{How, User, users};
