@@ -37,7 +37,7 @@ impl View {
         let mut chosen: Vec<SlotId> = Vec::new();
         {
             let registry = self.registry.lock();
-            let all = || registry.slots().filter(|(_, slot)| slot.payload == Payload::Tree);
+            let all = || registry.slots().filter(|(_, slot)| slot.payload.is_tree());
             if variants.is_empty() {
                 chosen.extend(all().map(|(id, _)| id));
             }
@@ -90,6 +90,10 @@ impl View {
             store.set_state(registration, RegistrationState::Served)
         })
         .await?;
+        if let Some(slot) = self.registry.lock().slot_mut(id) {
+            slot.payload = Payload::Served;
+            slot.checked = Some(std::time::Instant::now());
+        }
         self.forget_in_platforms(id);
         report.flushed.push(uri);
         Ok(())
@@ -127,7 +131,13 @@ impl View {
 
     /// A file of this listing was not what the listing says.
     pub(crate) fn outdated(self: &Arc<Self>, directory: DirectoryId) {
-        if let Ok(directory) = self.payloads.by_id(directory) {
+        let Ok(directory) = self.payloads.by_id(directory) else { return };
+        let served = {
+            let registry = self.registry.lock();
+            let slot = registry.of_registration(directory.registration);
+            slot.and_then(|id| registry.slot(id)).is_some_and(|s| s.payload == Payload::Served)
+        };
+        if served {
             self.check_later(directory.registration);
         }
     }

@@ -238,7 +238,7 @@ impl View {
             let mut registry = self.registry.lock();
             let Some(slot) = registry.slot_mut(id) else { return };
             slot.copying = None;
-            slot.payload = Payload::Tree;
+            slot.payload = Payload::Served;
             slot.root = Some(candidate.root);
             (slot.level, slot.stem.clone())
         };

@@ -75,8 +75,17 @@ pub(crate) enum Payload {
     Staging,
     /// The copy is complete and is being sealed: nothing may change it.
     Sealing,
-    /// A read-only tree.
-    Tree,
+    /// A read-only tree, fetched from origin as it is read.
+    Served,
+    /// A read-only tree made of rez's own copy.
+    Sealed,
+}
+
+impl Payload {
+    /// Whether a read-only tree is shown.
+    pub(crate) fn is_tree(self) -> bool {
+        matches!(self, Self::Served | Self::Sealed)
+    }
 }
 
 /// A file that rez wrote in a `<h4>` directory.
@@ -184,7 +193,8 @@ impl Registry {
                 let mark = Mark { text: Vec::new(), mtime, touched: None, owner: me };
                 (Payload::Staging, Some(mark))
             }
-            RegistrationState::Served | RegistrationState::Sealed => (Payload::Tree, None),
+            RegistrationState::Served => (Payload::Served, None),
+            RegistrationState::Sealed => (Payload::Sealed, None),
         };
         self.insert(slot)
     }

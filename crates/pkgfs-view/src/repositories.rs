@@ -189,17 +189,10 @@ impl Repositories {
             Some(version) => location.join(name).join(version),
             None => location.join(name),
         };
-        self.definitions
-            .get(question, async || self.read_definition(&directory, name, version).await)
-            .await
+        self.definitions.get(question, async || self.read_definition(&directory).await).await
     }
 
-    async fn read_definition(
-        &self,
-        directory: &Path,
-        name: &str,
-        version: Option<&str>,
-    ) -> Result<Defined, OriginError> {
+    async fn read_definition(&self, directory: &Path) -> Result<Defined, OriginError> {
         for (stem, extension, format) in self
             .rez
             .package_filenames
@@ -218,15 +211,8 @@ impl Repositories {
             let not =
                 |reason: String| Ok(Defined::Not(format!("{}: {reason}", path.display()).into()));
             return match pkgfs_rez::read(&text, format) {
-                Reading::Literal(definition) => {
-                    if definition.name.as_deref().is_some_and(|own| own != name) {
-                        return not(format!("it names another package than its folder, {name}"));
-                    }
-                    if definition.version.as_deref().is_some_and(|own| Some(own) != version) {
-                        return not("its version is not that of its folder".into());
-                    }
-                    Ok(Defined::Literal(Arc::new(definition)))
-                }
+                // Name and version are the folders', as rez has it, whatever is written.
+                Reading::Literal(definition) => Ok(Defined::Literal(Arc::new(definition))),
                 Reading::NotLiteral { what, line } => {
                     not(format!("line {line}: it has {what}, which only rez can tell; left to rez"))
                 }

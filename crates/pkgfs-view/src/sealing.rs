@@ -47,7 +47,7 @@ impl View {
         let slot = registry.slot_mut(id).ok_or(ViewError::NotFound)?;
         match sealed {
             Ok(mtime) => {
-                slot.payload = Payload::Tree;
+                slot.payload = Payload::Sealed;
                 slot.root = root;
                 slot.root_mtime = mtime;
             }

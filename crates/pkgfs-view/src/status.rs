@@ -77,7 +77,7 @@ impl View {
             let registry = self.registry.lock();
             let slots = registry.slots().filter_map(|(_, slot)| {
                 match slot.payload {
-                    Payload::Tree => registrations.ready += 1,
+                    Payload::Served | Payload::Sealed => registrations.ready += 1,
                     Payload::Staging | Payload::Sealing => registrations.copying += 1,
                     Payload::Absent => {}
                 }
@@ -124,7 +124,7 @@ impl View {
                     uri: handle.uri(),
                     path: format!("{}/{version}/{h4}/{}", handle.name, slot.stem),
                     origin: slot.root.clone(),
-                    copying: slot.payload != Payload::Tree,
+                    copying: !slot.payload.is_tree(),
                     used: slot.shown_mtime().secs,
                 })
             })

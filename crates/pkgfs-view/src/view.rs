@@ -32,7 +32,7 @@ use crate::{
     payload::Payloads,
     problems::Problems,
     recency::Recency,
-    registry::{Payload, Registry, Slot},
+    registry::{Registry, Slot},
     repositories::Repositories,
     tombstones::Tombstones,
     writable::Writable,
@@ -227,7 +227,7 @@ impl View {
         match part {
             Part::Json => slot.json.as_ref().map(|json| file(json, slot.shown_mtime())),
             Part::Copying => slot.copying.as_ref().map(|mark| file(mark, mark.mtime)),
-            Part::Payload if slot.payload == Payload::Tree => {
+            Part::Payload if slot.payload.is_tree() => {
                 Some(NodeAttributes { mtime: slot.root_mtime, ..self.level_attributes(node) })
             }
             Part::Payload => None,

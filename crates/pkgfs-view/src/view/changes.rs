@@ -135,7 +135,7 @@ impl View {
                 Payload::Absent => return Err(ViewError::NotFound),
                 Payload::Sealing => return Err(ViewError::ReadOnly),
                 Payload::Staging => true,
-                Payload::Tree => false,
+                Payload::Served | Payload::Sealed => false,
             };
             (slot.registration, staged)
         };
@@ -237,7 +237,7 @@ impl View {
         }
         if let (Part::Json, Some(registration), Some(mtime)) = (part, registration, change.mtime) {
             self.recency.touched(registration, mtime);
-            let due = slot.payload == Payload::Tree
+            let due = slot.payload == Payload::Served
                 && slot.checked.is_none_or(|at| at.elapsed() >= self.settings.freshness);
             if due {
                 slot.checked = Some(Instant::now());

@@ -83,7 +83,7 @@ impl View {
         let staged = |node: NodeId| match node.decode() {
             Some(Node::Slot(id, Part::Payload)) => {
                 let registry = self.registry.lock();
-                registry.slot(id).is_some_and(|slot| slot.payload != Payload::Tree)
+                registry.slot(id).is_some_and(|slot| !slot.payload.is_tree())
             }
             _ => false,
         };

@@ -226,7 +226,7 @@ impl View {
 
     fn tree_of(&self, id: SlotId) -> Option<(RegistrationId, Option<std::path::PathBuf>)> {
         let registry = self.registry.lock();
-        let slot = registry.slot(id).filter(|slot| slot.payload == Payload::Tree)?;
+        let slot = registry.slot(id).filter(|slot| slot.payload.is_tree())?;
         Some((slot.registration?, slot.root.clone()))
     }
 
