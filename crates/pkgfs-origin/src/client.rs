@@ -4,8 +4,9 @@
 //! answer. The supervisor alone knows the worker: it gives it as many requests as it
 //! has threads, keeps their deadlines and replaces it ([`supervisor`]), by rules that
 //! are a state machine of their own ([`schedule`]). Processes are started and reaped
-//! in [`process`].
+//! in [`process`], and talked to in [`conversation`].
 
+mod conversation;
 mod job;
 mod process;
 mod schedule;

@@ -5,20 +5,13 @@
 //! of a worker carry its generation; those of a former one are ignored.
 
 use std::{
-    io::{self, IoSlice},
-    mem::MaybeUninit,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::OwnedFd,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use tokio::{
-    io::{AsyncReadExt, Interest},
-    net::{
-        UnixStream,
-        unix::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    net::UnixStream,
     process::Child,
     sync::{mpsc, oneshot},
     task::{JoinHandle, JoinSet},
@@ -26,13 +19,14 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
+    conversation::{Outgoing, listen, speak, tell},
     job::{Answer, Job},
     process::{Started, Starter},
     schedule::{Due, Rules, Schedule, Task, Waiting},
 };
 use crate::{
     Counters, OriginError, OriginSettings,
-    protocol::{Body, Envelope, MAX_DESCRIPTORS, Message, Request, frame, frame_length},
+    protocol::{Body, Envelope, MAX_DESCRIPTORS, Message, Request, frame},
 };
 
 /// How long a killed worker may take to die before it counts as hanging in the
@@ -64,9 +58,6 @@ impl Task for Job {
         Job::is_abandoned(self)
     }
 }
-
-/// Bytes for the worker, and descriptors that go with the first of them.
-type Outgoing = (Vec<u8>, Vec<OwnedFd>);
 
 #[derive(Debug)]
 struct Worker {
@@ -358,63 +349,4 @@ async fn reap(
         _ = child.wait().await;
     }
     tell(&events, Event::Reaped(held));
-}
-
-fn tell(events: &mpsc::WeakUnboundedSender<Event>, event: Event) {
-    if let Some(events) = events.upgrade() {
-        _ = events.send(event);
-    }
-}
-
-/// Passes on what the worker says, until it says nothing more.
-async fn listen(
-    mut from: OwnedReadHalf,
-    generation: u64,
-    events: mpsc::WeakUnboundedSender<Event>,
-) {
-    while let Ok((message, raw)) = hear(&mut from).await {
-        tell(&events, Event::Said(generation, message, raw));
-    }
-    tell(&events, Event::Closed(generation));
-}
-
-async fn hear(from: &mut OwnedReadHalf) -> io::Result<(Message, Vec<u8>)> {
-    let mut prefix = [0; 4];
-    from.read_exact(&mut prefix).await?;
-    let length = frame_length(prefix).ok_or(io::ErrorKind::InvalidData)?;
-    let mut bytes = vec![0; length];
-    from.read_exact(&mut bytes).await?;
-    let (message, raw) =
-        postcard::take_from_bytes(&bytes).map_err(|_| io::ErrorKind::InvalidData)?;
-    let raw = raw.to_vec();
-    Ok((message, raw))
-}
-
-/// Sends what is to be sent, until the worker takes no more (its death is noticed by
-/// [`listen`]).
-async fn speak(to: OwnedWriteHalf, mut letters: mpsc::UnboundedReceiver<Outgoing>) {
-    while let Some((bytes, files)) = letters.recv().await {
-        let mut rest = &bytes[..];
-        let mut files = &files[..];
-        while !rest.is_empty() {
-            let socket: &UnixStream = to.as_ref();
-            match socket.async_io(Interest::WRITABLE, || send_some(socket, rest, files)).await {
-                Ok(sent) => rest = &rest[sent..],
-                Err(_) => return,
-            }
-            files = &[];
-        }
-    }
-}
-
-fn send_some(socket: &UnixStream, bytes: &[u8], files: &[OwnedFd]) -> io::Result<usize> {
-    let files: Vec<_> = files.iter().map(AsFd::as_fd).collect();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    if !files.is_empty() && !control.push(SendAncillaryMessage::ScmRights(&files)) {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    // Else a worker that just died would kill the daemon too.
-    let flags = SendFlags::NOSIGNAL;
-    Ok(sendmsg(socket, &[IoSlice::new(bytes)], &mut control, flags)?)
 }

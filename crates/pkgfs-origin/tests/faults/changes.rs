@@ -26,7 +26,8 @@ struct Meddler<'a, F> {
 impl<F: Fn(&File) + Sync> Observer for Meddler<'_, F> {
     fn count(&self, _: Operation) {}
 
-    fn progress(&self, _: u64) {
+    fn progress(&self, bytes: u64) {
+        assert!(!self.once.is_completed(), "{bytes} bytes told to be in place after a change");
         self.once.call_once(|| {
             let file = File::options().write(true).open(self.path).unwrap();
             (self.meddle)(&file);
