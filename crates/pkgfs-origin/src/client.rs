@@ -1,6 +1,6 @@
 //! The side of origin that the daemon holds: requests in, answers out.
 //!
-//! Each call hands a [`Job`](job::Job) to one supervisor task and waits for its
+//! Each call hands a [`Job`] to one supervisor task and waits for its
 //! answer. The supervisor alone knows the worker: it gives it as many requests as it
 //! has threads, keeps their deadlines and replaces it ([`supervisor`]), by rules that
 //! are a state machine of their own ([`schedule`]). Processes are started and reaped

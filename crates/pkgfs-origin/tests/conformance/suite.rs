@@ -79,6 +79,16 @@ pub fn a_file_in_another_state_than_expected_is_not_fetched(backend: &dyn Backen
     }
 }
 
+pub fn a_file_that_ends_before_its_size_is_not_fetched(backend: &dyn Backend) {
+    // sysfs says 4096 bytes of each file, and gives fewer.
+    let path = std::path::Path::new("/sys/kernel/uevent_seqnum");
+    let is = state(path);
+    assert!(is.size > fs::read(path).unwrap().len() as u64);
+    let failure = backend.fetch(path, is, empty().as_fd(), &Seen::default()).unwrap_err();
+    assert_eq!(failure.cause, Cause::Changed);
+    assert_eq!(backend.read(path, 1 << 20, &Seen::default()).unwrap_err().cause, Cause::Changed);
+}
+
 pub fn a_fetch_writes_no_byte_beyond_the_expected_size(backend: &dyn Backend) {
     let root = scratch();
     let path = file(root.path(), "f", noise(5000));
