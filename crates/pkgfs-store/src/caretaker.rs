@@ -107,15 +107,13 @@ fn work(path: &Path, bell: &Bell, queue: &mpsc::Receiver<Job>) {
     }
 }
 
-/// Copies back what no reader needs to find in the log, without stopping anybody.
+/// On a connection of its own, made when it is first needed.
 fn checkpoint(path: &Path, kept: &mut Option<Connection>) -> Result<(), StoreError> {
     let connection = match kept {
         Some(connection) => connection,
         None => kept.insert(database::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?),
     };
-    connection
-        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-        .map_err(|source| StoreError::database(path, source))
+    database::checkpoint(path, connection)
 }
 
 /// Deletes a tree whose directories may have any mode: rez gives its copies origin's.

@@ -12,8 +12,8 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI32, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -30,9 +30,10 @@ const APPLICATION_ID: u32 = 0x706b_6766;
 
 const READERS: usize = 4;
 
-/// Past this many pages the committing thread copies the log back by itself, should
-/// the caretaker not keep up: 64 MiB.
-const BACKSTOP_PAGES: i32 = 16_384;
+/// Past this many pages the committing thread copies back what is left: 16 MiB. The
+/// log begins anew only when all of it is copied, and while others keep committing the
+/// caretaker is never quite done.
+const BACKSTOP_PAGES: i32 = 4_096;
 
 /// Past this many pages the caretaker is asked to copy the log back: 4 MiB.
 const CHECKPOINT_PAGES: i32 = 1_024;
@@ -51,6 +52,8 @@ pub(crate) struct Database {
     next: AtomicUsize,
     wal: File,
     totals: Mutex<Totals>,
+    /// Length of the log after the last commit.
+    log_pages: Arc<AtomicI32>,
 }
 
 impl Database {
@@ -68,11 +71,11 @@ impl Database {
         writer.pragma_update(None, "synchronous", "normal").map_err(sql)?;
         writer.pragma_update(None, "foreign_keys", true).map_err(sql)?;
         migrate(layout.dir(), &path, &mut writer)?;
+        let log_pages = Arc::new(AtomicI32::new(0));
+        let noted = Arc::clone(&log_pages);
         writer
-            .wal_hook(Some(move |wal: &mut rusqlite::hooks::Wal, pages: i32| {
-                if pages >= BACKSTOP_PAGES {
-                    return wal.checkpoint();
-                }
+            .wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: i32| {
+                noted.store(pages, Ordering::Relaxed);
                 if pages >= CHECKPOINT_PAGES {
                     log_is_long();
                 }
@@ -91,6 +94,7 @@ impl Database {
             next: AtomicUsize::new(0),
             wal,
             totals: Mutex::new(totals),
+            log_pages,
             wal_path,
             path,
         })
@@ -111,7 +115,14 @@ impl Database {
             *lock(&self.totals) = totals;
             Ok(outcome)
         };
-        run().map_err(|source| StoreError::database(&self.path, source))
+        let outcome = run().map_err(|source| StoreError::database(&self.path, source))?;
+        if self.log_pages.load(Ordering::Relaxed) >= BACKSTOP_PAGES {
+            // The transaction stands, whatever comes of this.
+            if let Err(error) = checkpoint(&self.path, &writer) {
+                tracing::warn!("{error}");
+            }
+        }
+        Ok(outcome)
     }
 
     /// Makes durable all that was written so far.
@@ -150,6 +161,14 @@ pub(crate) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Store
     Ok(connection)
 }
 
+/// Copies back from the log what no reader needs to find there, stopping nobody. When
+/// it is at it on another connection, that one goes on.
+pub(crate) fn checkpoint(path: &Path, connection: &Connection) -> Result<(), StoreError> {
+    connection
+        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+        .map_err(|source| StoreError::database(path, source))
+}
+
 /// Brings an empty file to the present version, and refuses a newer one.
 fn migrate(dir: &Path, path: &Path, writer: &mut Connection) -> Result<(), StoreError> {
     let sql = |source| StoreError::database(path, source);
@@ -172,11 +191,17 @@ fn migrate(dir: &Path, path: &Path, writer: &mut Connection) -> Result<(), Store
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 pub(crate) mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::{
+        sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+        thread,
+    };
 
+    use super::{BACKSTOP_PAGES, Database, checkpoint, connect};
+    use crate::layout::Layout;
     use rusqlite::{
-        Connection,
+        Connection, OpenFlags,
         trace::{TraceEvent, TraceEventCodes},
     };
 
@@ -189,5 +214,50 @@ pub(crate) mod tests {
         };
         connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(count)).unwrap();
         connection
+    }
+
+    fn fill(database: &Database) {
+        for n in 0..64 {
+            let lay =
+                format!("INSERT INTO tombstones VALUES ('{n}' || hex(zeroblob(500000)), 1, 2)");
+            database.write(|transaction| transaction.execute(&lay, [])).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_log_stays_short_though_no_caretaker_comes() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path().to_owned());
+        let database = Database::open(&layout, || {}).unwrap();
+        fill(&database);
+        let log = layout.wal().metadata().unwrap().len();
+        assert!(log < u64::from(BACKSTOP_PAGES.unsigned_abs()) * 4096 * 3 / 2, "{log} bytes");
+    }
+
+    /// Once the log was so long that the writer wanted to copy it back, and another
+    /// was at it, transactions that had been written were reported as failed.
+    #[test]
+    fn a_write_succeeds_while_another_copies_the_log_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path().to_owned());
+        let database = Database::open(&layout, || {}).unwrap();
+        let path = layout.database();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let other = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+                while !done.load(Ordering::Relaxed) {
+                    checkpoint(&path, &other).unwrap();
+                }
+            });
+            let filled = std::panic::catch_unwind(|| (0..4).for_each(|_| refill(&database)));
+            done.store(true, Ordering::Relaxed);
+            filled.unwrap();
+        });
+    }
+
+    fn refill(database: &Database) {
+        fill(database);
+        database.write(|transaction| transaction.execute("DELETE FROM tombstones", [])).unwrap();
     }
 }
