@@ -2,9 +2,9 @@
 //!
 //! A file below `blobs/` and the row that makes it visible come and go under the lock
 //! `placing`. Coming: the file is durable at its place first, then the row is written.
-//! Going: the removal of the row is durable first, then the file is unlinked. A commit
-//! that finds its blob already there therefore keeps the lock until its own row refers
-//! to it, and a removal cannot come between.
+//! Going: the removal of the row is durable first, then the file is unlinked, unless
+//! there is a row again. A commit that finds its blob already there keeps the lock until
+//! its own row refers to it, so a removal cannot come between.
 //!
 //! Invariant: while a file may be there without a content that refers to it, its digest
 //! is in the table `unsettled`, and the next open settles it.
@@ -22,6 +22,9 @@ use rusqlite::{Transaction, params};
 use rustix::fs::OFlags;
 
 use crate::{RegistrationId, Store, StoreError, columns::Digest, database::lock};
+
+/// How many files are unlinked before others get their turn.
+const UNLINKING: usize = 64;
 
 impl Store {
     /// Opens a blob for reading. Nothing if its file is not there: it was lost behind
@@ -170,7 +173,7 @@ impl Store {
         registration: RegistrationId,
         also: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
     ) -> Result<(), StoreError> {
-        let _placing = lock(&self.placing);
+        let placing = lock(&self.placing);
         let unreferenced = self.database.write(|transaction| {
             also(transaction)?;
             let forgotten = transaction
@@ -189,26 +192,32 @@ impl Store {
             let held = "NOT EXISTS (SELECT 1 FROM unsettled WHERE digest = ?1 AND holds > 0)";
             forget_unreferenced(transaction, forgotten, held)
         })?;
+        drop(placing);
         self.unlink(&unreferenced)
     }
 
-    /// Removes the files of blobs whose rows are gone and whose digests are marked.
-    /// Under `placing`.
+    /// Removes the files of blobs whose rows are gone and whose digests are marked, some
+    /// at a time, so that commits need not wait for all. One that was committed again in
+    /// between stays.
     pub(crate) fn unlink(&self, digests: &[BlobDigest]) -> Result<(), StoreError> {
         self.database.sync()?;
-        if digests.is_empty() {
-            return Ok(());
-        }
-        for digest in digests {
-            let path = self.layout.blob(digest);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(StoreError::io("remove", &path, error));
+        for some in digests.chunks(UNLINKING) {
+            let _placing = lock(&self.placing);
+            for digest in some {
+                if self.is_known(digest)? {
+                    continue;
                 }
-                _ => {}
+                let path = self.layout.blob(digest);
+                match fs::remove_file(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(StoreError::io("remove", &path, error));
+                    }
+                    _ => {}
+                }
             }
+            self.database.write(|transaction| settle(transaction, some))?;
         }
-        self.database.write(|transaction| settle(transaction, digests))
+        Ok(())
     }
 }
 

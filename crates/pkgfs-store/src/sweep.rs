@@ -51,7 +51,7 @@ impl Store {
     }
 
     fn sweep_retired(&self) -> Result<(), StoreError> {
-        let _placing = lock(&self.placing);
+        let placing = lock(&self.placing);
         let unsettled = self.database.write(|transaction| {
             transaction.execute(
                 "INSERT INTO unsettled (digest)
@@ -78,9 +78,7 @@ impl Store {
                 .collect::<rusqlite::Result<BTreeSet<BlobDigest>>>()?;
             Ok(unsettled.difference(&referenced).copied().collect::<Vec<_>>())
         })?;
-        if unsettled.is_empty() {
-            return Ok(());
-        }
+        drop(placing);
         self.unlink(&unsettled)
     }
 }
