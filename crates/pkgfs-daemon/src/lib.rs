@@ -1,1 +1,41 @@
-//! See Cargo.toml.
+//! The life of a mount: one daemon for a store, started in the background by the
+//! command, controlled over a Unix socket, ending by itself with its last mount.
+//!
+//! ```text
+//! command ── launch ──spawns──▶ daemon ─┬─ startup   store, origin, rez's settings, view
+//!    └────── client ──HTTP/1.1─▶ server ├─ mounts    which mountpoints live, and their ends
+//!            <store>/control.sock       └─ shutdown  settle, stop, release the store
+//! ```
+//!
+//! Invariants: whoever has the store's lock owns its socket; a mountpoint directory
+//! exists only while it is mounted (rez fills a writable empty directory with whole
+//! copies); only the store's owner and root are answered.
+
+mod api;
+mod client;
+mod control_socket;
+mod daemon;
+mod error;
+mod launch;
+mod log_file;
+mod mountpoint;
+mod mounts;
+mod places;
+mod rez_settings;
+mod server;
+mod settings;
+mod startup;
+
+pub use api::{
+    DaemonStatus, Failure, FailureKind, FlushOrder, LiveMount, MountOrder, Mounted, UnmountOrder,
+    Unmounted,
+};
+pub use client::{Client, ClientError};
+pub use daemon::{Presence, run};
+pub use error::DaemonError;
+pub use launch::{Launch, LaunchError, launch, started};
+pub use mountpoint::remove_mountpoint;
+/// What `pkgfs origin-worker` runs: the process that reads shared storage.
+pub use pkgfs_origin::worker::main as origin_worker;
+pub use places::{default_store, log_path};
+pub use settings::{OriginKeys, RegistrationKeys, RezKeys, Settings};

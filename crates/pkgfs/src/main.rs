@@ -1,2 +1,32 @@
-//! The command.
-fn main() {}
+//! The command `pkgfs`.
+//!
+//! [`cli`] is the one definition of flags, man page and completions; each subcommand
+//! is a file in [`commands`]; [`config`] knows where settings come from. What a user
+//! reads goes through [`output`]: results on standard output, one line for an error.
+
+mod cli;
+mod commands;
+mod config;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Mount(arguments) => commands::mount::run(&arguments),
+        Command::Unmount(arguments) => commands::unmount::run(&arguments),
+        Command::Flush(arguments) => commands::flush::run(&arguments),
+        Command::Status(arguments) => commands::status::run(&arguments),
+        Command::Config(arguments) => commands::config::run(&arguments),
+        Command::Completions { shell } => commands::completions::run(shell),
+        Command::Man => commands::man::run(),
+        // These two speak a protocol on their standard streams, not to people.
+        Command::Daemon => return commands::daemon::run(),
+        Command::OriginWorker => return pkgfs_daemon::origin_worker(),
+    };
+    output::finish(result)
+}

@@ -8,8 +8,8 @@ mod shape;
 mod users;
 
 pub use mount::{
-    FSTYPE, MountError, MountInfo, MountRequest, PathState, mount, mount_at, mounts, resolve,
-    state_of, unmount,
+    FSTYPE, MountError, MountInfo, MountRequest, PathState, all_mounts, mount, mount_at, mounts,
+    resolve, state_of, unmount,
 };
 pub use session::{Mount, SessionOptions};
 pub use users::{How, User, users};

@@ -23,7 +23,7 @@ use rustix::{
 };
 
 pub use error::MountError;
-pub use mountinfo::{MountInfo, mount_at, mounts};
+pub use mountinfo::{MountInfo, all_mounts, mount_at, mounts};
 pub use path_state::{PathState, resolve, state_of};
 
 /// The file system type of our mounts, as `/proc/self/mountinfo` shows it.

@@ -47,7 +47,7 @@ impl MountInfo {
 /// # Errors
 /// When `/proc/self/mountinfo` cannot be read.
 pub fn mounts() -> io::Result<Vec<MountInfo>> {
-    Ok(all()?.into_iter().filter(MountInfo::is_pkgfs).collect())
+    Ok(all_mounts()?.into_iter().filter(MountInfo::is_pkgfs).collect())
 }
 
 /// What is mounted at exactly this (resolved) path: the last mount, which hides those
@@ -56,10 +56,14 @@ pub fn mounts() -> io::Result<Vec<MountInfo>> {
 /// # Errors
 /// When `/proc/self/mountinfo` cannot be read.
 pub fn mount_at(mountpoint: &Path) -> io::Result<Option<MountInfo>> {
-    Ok(all()?.into_iter().rfind(|mount| mount.mountpoint == mountpoint))
+    Ok(all_mounts()?.into_iter().rfind(|mount| mount.mountpoint == mountpoint))
 }
 
-pub(crate) fn all() -> io::Result<Vec<MountInfo>> {
+/// Every mount of this mount namespace.
+///
+/// # Errors
+/// When `/proc/self/mountinfo` cannot be read.
+pub fn all_mounts() -> io::Result<Vec<MountInfo>> {
     let text = std::fs::read("/proc/self/mountinfo")?;
     Ok(text.split(|byte| *byte == b'\n').filter_map(parse).collect())
 }

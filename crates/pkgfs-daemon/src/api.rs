@@ -1,0 +1,127 @@
+//! What is said over the control socket, as JSON.
+//!
+//! | request | body | answer |
+//! | --- | --- | --- |
+//! | `GET /v1/status` | – | [`DaemonStatus`] |
+//! | `GET /v1/variants` | – | the registered variants |
+//! | `POST /v1/mount` | [`MountOrder`] | [`Mounted`] |
+//! | `POST /v1/unmount` | [`UnmountOrder`] | [`Unmounted`] |
+//! | `POST /v1/flush` | [`FlushOrder`] | what was flushed, kept and unknown |
+//!
+//! A refusal is a [`Failure`] under a status of 4xx or 5xx.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Settings;
+
+/// Mount the daemon's store at one more place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountOrder {
+    /// Where; absolute, links resolved.
+    pub mountpoint: PathBuf,
+    /// The settings that the caller expects to be in force.
+    pub settings: Settings,
+}
+
+/// What a mount came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mounted {
+    /// Where.
+    pub mountpoint: PathBuf,
+    /// It was mounted before; nothing was done.
+    pub already: bool,
+    /// The mount of a daemon that had died was taken away first.
+    pub recovered: bool,
+    /// The daemon's process id.
+    pub pid: u32,
+    /// The daemon's log.
+    pub log: PathBuf,
+    /// What the user should know, one line each.
+    pub notes: Vec<String>,
+}
+
+/// Unmount one place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnmountOrder {
+    /// Which; absolute, links resolved.
+    pub mountpoint: PathBuf,
+    /// Detach it even if it is in use.
+    pub lazy: bool,
+}
+
+/// What an unmount came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unmounted {
+    /// Mounts that the daemon still serves, detached ones included. At 0 it exits.
+    pub remaining: usize,
+}
+
+/// Forget local bytes and listings.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlushOrder {
+    /// Of these variants; empty is all.
+    #[serde(default)]
+    pub variants: Vec<String>,
+}
+
+/// The state of a daemon.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DaemonStatus {
+    /// Its version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Its store.
+    pub store: PathBuf,
+    /// Its log.
+    pub log: PathBuf,
+    /// When it started, in seconds since 1970.
+    pub started: u64,
+    /// What it serves.
+    pub mounts: Vec<LiveMount>,
+    /// What is not as it should be since it started, one line each.
+    pub notes: Vec<String>,
+    /// The state of the view.
+    pub view: serde_json::Value,
+}
+
+/// One mount that a daemon serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveMount {
+    /// Where.
+    pub mountpoint: PathBuf,
+    /// How files are opened: `cached`, `stateless` or `passthrough`.
+    pub mode: String,
+    /// Taken out of the tree, and served until the last file is closed.
+    pub detached: bool,
+}
+
+/// Why something was not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// For programs.
+    pub kind: FailureKind,
+    /// For people: one line with the remedy.
+    pub message: String,
+}
+
+/// The kinds of failure that a caller handles differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// Another daemon holds the store.
+    StoreInUse,
+    /// The mount is in use.
+    Busy,
+    /// The daemon is about to exit.
+    Stopping,
+    /// The caller is neither the store's owner nor root.
+    Forbidden,
+    /// Nothing of this daemon is mounted there.
+    NotMounted,
+    /// Anything else.
+    Other,
+}

@@ -1,0 +1,176 @@
+//! The control socket's side of the daemon: HTTP/1.1, so that curl can ask.
+//!
+//! ```text
+//! curl --unix-socket STORE/control.sock http://pkgfs/v1/status
+//! ```
+//! The kernel tells who asks (SO_PEERCRED); anyone but the store's owner and root is
+//! refused, whatever the mode of the directories above.
+
+use std::{path::PathBuf, sync::Arc, time::UNIX_EPOCH};
+
+use axum::{
+    Json, Router,
+    extract::{ConnectInfo, Request, State, connect_info::Connected},
+    http::StatusCode,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+    serve::IncomingStream,
+};
+use pkgfs_view::View;
+use rustix::process::geteuid;
+use tokio::net::UnixListener;
+
+use crate::{
+    DaemonError, DaemonStatus, Failure, FailureKind, FlushOrder, MountOrder, Mounted, Settings,
+    UnmountOrder, Unmounted,
+    mountpoint::Readiness,
+    mounts::{Mounts, blocking},
+};
+
+/// What the requests work on.
+pub(crate) struct Desk {
+    pub(crate) view: Arc<View>,
+    pub(crate) mounts: Arc<Mounts>,
+    pub(crate) settings: Settings,
+    pub(crate) log: PathBuf,
+    pub(crate) notes: Vec<String>,
+    pub(crate) started: std::time::SystemTime,
+}
+
+impl Desk {
+    /// Mounts, and tells it as the command wants to hear it.
+    pub(crate) async fn mount(&self, order: &MountOrder) -> Result<Mounted, DaemonError> {
+        let keys = self.settings.differences(&order.settings);
+        if !keys.is_empty() {
+            return Err(DaemonError::OtherSettings {
+                store: self.settings.store.clone(),
+                pid: std::process::id(),
+                keys: keys.join(", "),
+            });
+        }
+        let found = self.mounts.mount(&order.mountpoint).await?;
+        Ok(Mounted {
+            mountpoint: order.mountpoint.clone(),
+            already: found == Readiness::Mounted,
+            recovered: found == Readiness::Recovered,
+            pid: std::process::id(),
+            log: self.log.clone(),
+            notes: self.notes.clone(),
+        })
+    }
+}
+
+/// Answers until `done` says so, then finishes what it is answering.
+pub(crate) async fn serve(
+    listener: UnixListener,
+    desk: Arc<Desk>,
+    done: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let router = Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/variants", get(variants))
+        .route("/v1/mount", post(mount))
+        .route("/v1/unmount", post(unmount))
+        .route("/v1/flush", post(flush))
+        .fallback(nothing_here)
+        .layer(middleware::from_fn(admit))
+        .with_state(desk);
+    axum::serve(listener, router.into_make_service_with_connect_info::<Peer>())
+        .with_graceful_shutdown(done)
+        .await
+}
+
+/// The user at the other end; none if the kernel would not say.
+#[derive(Debug, Clone, Copy)]
+struct Peer(Option<u32>);
+
+impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        Self(stream.io().peer_cred().ok().map(|peer| peer.uid()))
+    }
+}
+
+async fn admit(ConnectInfo(peer): ConnectInfo<Peer>, request: Request, next: Next) -> Response {
+    match peer.0 {
+        Some(user) if user == 0 || user == geteuid().as_raw() => next.run(request).await,
+        _ => refuse(Failure {
+            kind: FailureKind::Forbidden,
+            message: "only the store's owner and root may control this mount: ask them".into(),
+        }),
+    }
+}
+
+fn refuse(failure: Failure) -> Response {
+    let status = match failure.kind {
+        FailureKind::Forbidden => StatusCode::FORBIDDEN,
+        FailureKind::NotMounted => StatusCode::NOT_FOUND,
+        FailureKind::Busy | FailureKind::StoreInUse => StatusCode::CONFLICT,
+        FailureKind::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        FailureKind::Other => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    (status, Json(failure)).into_response()
+}
+
+impl IntoResponse for DaemonError {
+    fn into_response(self) -> Response {
+        refuse(Failure::from(&self))
+    }
+}
+
+async fn nothing_here() -> Response {
+    let message = "no such request: /v1/status, /v1/variants, /v1/mount, /v1/unmount, /v1/flush";
+    let failure = Failure { kind: FailureKind::Other, message: message.into() };
+    (StatusCode::NOT_FOUND, Json(failure)).into_response()
+}
+
+async fn status(State(desk): State<Arc<Desk>>) -> Result<Json<DaemonStatus>, DaemonError> {
+    let mounts = desk.mounts.list().await;
+    let view = Arc::clone(&desk.view);
+    let view = blocking(move || {
+        serde_json::to_value(view.status()).map_err(|error| DaemonError::System {
+            action: "tell the status",
+            source: error.into(),
+        })
+    })
+    .await?;
+    Ok(Json(DaemonStatus {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        store: desk.settings.store.clone(),
+        log: desk.log.clone(),
+        started: desk.started.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        mounts,
+        notes: desk.notes.clone(),
+        view,
+    }))
+}
+
+async fn variants(State(desk): State<Arc<Desk>>) -> Response {
+    Json(desk.view.variants()).into_response()
+}
+
+async fn mount(
+    State(desk): State<Arc<Desk>>,
+    Json(order): Json<MountOrder>,
+) -> Result<Json<Mounted>, DaemonError> {
+    desk.mount(&order).await.map(Json)
+}
+
+async fn unmount(
+    State(desk): State<Arc<Desk>>,
+    Json(order): Json<UnmountOrder>,
+) -> Result<Json<Unmounted>, DaemonError> {
+    let remaining = desk.mounts.unmount(&order.mountpoint, order.lazy).await?;
+    Ok(Json(Unmounted { remaining }))
+}
+
+async fn flush(State(desk): State<Arc<Desk>>, Json(order): Json<FlushOrder>) -> Response {
+    match desk.view.flush(&order.variants).await {
+        Ok(report) => Json(report).into_response(),
+        Err(error) => refuse(Failure {
+            kind: FailureKind::Other,
+            message: format!("the flush was not finished: {error}; the log says more"),
+        }),
+    }
+}

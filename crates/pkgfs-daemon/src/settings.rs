@@ -1,0 +1,131 @@
+//! The settings of a daemon, as they stand after all layers were read.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::places;
+
+/// All settings. The field names are the keys of the configuration files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The mountpoint that commands mean when none is given.
+    pub mountpoint: Option<PathBuf>,
+    /// Where local bytes are kept.
+    pub store: PathBuf,
+    /// Repositories whose packages are registered when they are looked up.
+    pub repositories: Vec<PathBuf>,
+    /// Let other users in.
+    pub allow_other: bool,
+    /// Threads that answer the kernel; 0 is one for each CPU, at least 2 and at most 8.
+    pub threads: usize,
+    /// Least minutes between two comparisons of a variant with shared storage.
+    pub freshness_minutes: u64,
+    /// What the log holds: error, warn, info, debug, trace, or a `tracing` filter.
+    pub log_level: String,
+    /// How shared storage is read.
+    pub origin: OriginKeys,
+    /// What makes a variant appear.
+    pub registration: RegistrationKeys,
+    /// How rez's own settings are had.
+    pub rez: RezKeys,
+}
+
+/// How shared storage is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OriginKeys {
+    /// Requests under way at a time.
+    pub parallel: usize,
+    /// Seconds to wait for an answer, or for the next progress of a long one.
+    pub deadline_seconds: u64,
+}
+
+/// What makes a variant appear.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegistrationKeys {
+    /// When it is looked up, in the configured repositories.
+    pub on_lookup: bool,
+    /// When rez writes it to `.sys/pending`.
+    pub on_pending: bool,
+    /// Seconds for which "not in the repository" is believed.
+    pub miss_seconds: u64,
+    /// Days for which look-ups leave alone what rez removed.
+    pub tombstone_days: u64,
+}
+
+/// How rez's own settings are had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RezKeys {
+    /// The command that prints rez's configuration as JSON; empty takes rez's defaults.
+    pub config_command: Vec<String>,
+    /// Seconds it may take.
+    pub config_deadline_seconds: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mountpoint: None,
+            store: places::default_store(),
+            repositories: Vec::new(),
+            allow_other: false,
+            threads: 0,
+            freshness_minutes: 10,
+            log_level: "info".to_owned(),
+            origin: OriginKeys::default(),
+            registration: RegistrationKeys::default(),
+            rez: RezKeys::default(),
+        }
+    }
+}
+
+impl Default for OriginKeys {
+    fn default() -> Self {
+        Self { parallel: 16, deadline_seconds: 30 }
+    }
+}
+
+impl Default for RegistrationKeys {
+    fn default() -> Self {
+        Self { on_lookup: true, on_pending: true, miss_seconds: 5, tombstone_days: 30 }
+    }
+}
+
+impl Default for RezKeys {
+    fn default() -> Self {
+        Self {
+            config_command: vec!["rez-config".to_owned(), "--json".to_owned()],
+            config_deadline_seconds: 15,
+        }
+    }
+}
+
+impl Settings {
+    /// Threads that answer the kernel, with 0 made a number.
+    #[must_use]
+    pub fn session_threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8),
+            given => given,
+        }
+    }
+
+    /// The keys in which a daemon with these settings would serve differently.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let same = [
+            ("repositories", self.repositories == other.repositories),
+            ("allow_other", self.allow_other == other.allow_other),
+            ("threads", self.threads == other.threads),
+            ("freshness_minutes", self.freshness_minutes == other.freshness_minutes),
+            ("origin", self.origin == other.origin),
+            ("registration", self.registration == other.registration),
+            ("rez", self.rez == other.rez),
+        ];
+        same.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
+    }
+}

@@ -1,0 +1,91 @@
+//! From settings to a view: the store is locked, origin's worker started, rez asked.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use pkgfs_origin::{Origin, OriginError, OriginSettings};
+use pkgfs_store::Store;
+use pkgfs_view::{View, ViewSettings};
+use rustix::process::{Resource, Rlimit, getegid, geteuid, getrlimit, setrlimit};
+
+use crate::{DaemonError, Settings, rez_settings};
+
+/// A view and what had to be said about making it.
+pub(crate) struct Opened {
+    pub(crate) view: Arc<View>,
+    pub(crate) origin: Origin,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Each open file of the mount may hold a descriptor: take all that the system gives.
+pub(crate) fn raise_descriptor_limit() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+}
+
+/// Opens the view of a store that this process has locked.
+pub(crate) async fn open(settings: &Settings, store: Arc<Store>) -> Result<Opened, DaemonError> {
+    let origin = Origin::start(OriginSettings {
+        parallel: settings.origin.parallel,
+        deadline: Duration::from_secs(settings.origin.deadline_seconds),
+        ..OriginSettings::default()
+    })?;
+    let (rez, repositories) =
+        tokio::join!(rez_settings::read(&settings.rez), repositories(&origin, settings));
+    let (mut rez, note) = rez;
+    let (repositories, mut notes) = repositories?;
+    notes.extend(note);
+    // Handles hold real paths, so what they are compared with must be one too.
+    if let Ok(local) = origin.canonical(rez.local_packages_path.as_ref()).await {
+        rez.local_packages_path = local.to_string_lossy().into_owned();
+    }
+    let seconds = Duration::from_secs;
+    let view = View::open(
+        store,
+        origin.clone(),
+        ViewSettings {
+            repositories,
+            rez,
+            on_lookup: settings.registration.on_lookup,
+            on_pending: settings.registration.on_pending,
+            believe: seconds(settings.registration.miss_seconds),
+            tombstone: seconds(settings.registration.tombstone_days.saturating_mul(86_400)),
+            freshness: seconds(settings.freshness_minutes.saturating_mul(60)),
+            owner: (geteuid().as_raw(), getegid().as_raw()),
+            shared: settings.allow_other,
+        },
+    )?;
+    Ok(Opened { view, origin, notes })
+}
+
+/// The repositories by their real paths. Storage that does not answer is no reason not
+/// to mount (what is local is to be served); storage that denies one's existence is.
+async fn repositories(
+    origin: &Origin,
+    settings: &Settings,
+) -> Result<(Vec<PathBuf>, Vec<String>), DaemonError> {
+    let mut real = Vec::new();
+    let mut notes = Vec::new();
+    for path in &settings.repositories {
+        let found = match origin.canonical(path).await {
+            Ok(path) => origin.stat(&path).await.map(|stat| (path, stat)),
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok((path, stat)) if stat.is_dir() => real.push(path),
+            Ok(_) | Err(OriginError::NotADirectory { .. }) => {
+                return Err(DaemonError::RepositoryNotADirectory { path: path.clone() });
+            }
+            Err(OriginError::NotFound { .. }) => {
+                return Err(DaemonError::NoRepository { path: path.clone() });
+            }
+            Err(error) => {
+                notes.push(format!("{error}; what is local is served meanwhile"));
+                real.push(path.clone());
+            }
+        }
+    }
+    real.dedup();
+    Ok((real, notes))
+}

@@ -1,0 +1,123 @@
+//! The flags. The help, the man page and the shell completions are made from this.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// A read-only, deduplicated, on-demand package cache for rez.
+///
+/// A mount that rez uses as its cache_packages_path: every cachable variant is there at
+/// once, only what is read is copied, and nobody can change a payload.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pkgfs",
+    version,
+    after_help = "Exit codes: 0 done; 1 not done, the reason is on standard error; \
+                  2 wrong usage; 3 nothing is mounted (status)."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Mount the package cache; the daemon goes to the background
+    Mount(MountArguments),
+    /// Unmount it; the daemon ends with its last mount
+    #[command(visible_alias = "umount")]
+    Unmount(UnmountArguments),
+    /// Forget local bytes and listings: the next read asks shared storage again
+    Flush(FlushArguments),
+    /// Show mounts, registrations, and what was copied
+    Status(StatusArguments),
+    /// Show the settings in force and where each came from
+    Config(ConfigArguments),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell to complete in
+        shell: Shell,
+    },
+    /// Print the man page
+    Man,
+    /// Serve a store; started by mount, with the order on standard input
+    #[command(hide = true)]
+    Daemon,
+    /// Read shared storage; started by the daemon
+    #[command(hide = true)]
+    OriginWorker,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MountArguments {
+    /// Where to mount; made if missing, and removed by unmount [default: the setting mountpoint]
+    pub(crate) mountpoint: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingFlags,
+    /// Stay in the terminal, log to standard error, unmount on Ctrl-C
+    #[arg(long)]
+    pub(crate) foreground: bool,
+}
+
+/// Settings that flags override.
+#[derive(Debug, Default, Args)]
+pub(crate) struct SettingFlags {
+    /// Keep local bytes here; on a local disk
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// Serve the packages of this repository when they are looked up; may be repeated
+    #[arg(long = "repo", value_name = "DIR")]
+    pub(crate) repositories: Vec<PathBuf>,
+    /// Let other users in
+    #[arg(long)]
+    pub(crate) allow_other: bool,
+    #[command(flatten)]
+    pub(crate) file: FileFlag,
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct FileFlag {
+    /// Read this file instead of the user's pkgfs/config.toml
+    #[arg(long = "config", value_name = "FILE")]
+    pub(crate) path: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnmountArguments {
+    /// What to unmount [default: the setting mountpoint]
+    pub(crate) mountpoint: Option<PathBuf>,
+    /// Detach it although it is in use; those who use it can finish
+    #[arg(long)]
+    pub(crate) lazy: bool,
+    #[command(flatten)]
+    pub(crate) file: FileFlag,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FlushArguments {
+    /// The mountpoint, if there are several, and the variants to forget: a URI as
+    /// rez-pkg-cache takes it, name, name-version, or a path in the mount. None is all.
+    #[arg(value_name = "MOUNTPOINT | VARIANT")]
+    pub(crate) targets: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file: FileFlag,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArguments {
+    /// Only this mount [default: all]
+    pub(crate) mountpoint: Option<PathBuf>,
+    /// For programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArguments {
+    #[command(flatten)]
+    pub(crate) settings: SettingFlags,
+    /// For programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}

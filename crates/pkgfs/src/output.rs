@@ -1,0 +1,85 @@
+//! What a user reads.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+/// What a command has to say, and how it exits.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) text: String,
+    pub(crate) code: u8,
+}
+
+impl From<String> for Outcome {
+    fn from(text: String) -> Self {
+        Self { text, code: 0 }
+    }
+}
+
+/// Prints the outcome, or the error in one line.
+pub(crate) fn finish(result: anyhow::Result<Outcome>) -> ExitCode {
+    match result {
+        Ok(Outcome { text, code }) => {
+            let mut stdout = io::stdout();
+            let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+            match written {
+                // Whoever reads has enough.
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    note(&format!("cannot write the output: {error}"));
+                    ExitCode::FAILURE
+                }
+                _ => ExitCode::from(code),
+            }
+        }
+        Err(error) => {
+            note(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One line on standard error.
+pub(crate) fn note(text: &str) {
+    // With standard error closed there is nobody to tell.
+    let _ = writeln!(io::stderr(), "pkgfs: {}", text.trim_end());
+}
+
+/// Bytes for people: `1.5 MiB`.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if count < 1024 {
+        return format!("{count} B");
+    }
+    let mut value = count as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// A share for people: `12.5 %`, or a dash of nothing.
+pub(crate) fn share(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "-".to_owned();
+    }
+    format!("{:.1} %", part as f64 * 100.0 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_told_with_a_fitting_unit() {
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1024), "1.0 KiB");
+        assert_eq!(bytes(1024 * 1024 - 1), "1.0 MiB");
+        assert_eq!(bytes(u64::MAX), "16384.0 PiB");
+        assert_eq!(share(1, 8), "12.5 %");
+        assert_eq!(share(0, 0), "-");
+    }
+}
