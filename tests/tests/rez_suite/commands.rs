@@ -50,7 +50,9 @@ fn on_mount(version: &str, serves_look_ups: bool) {
     make_repository(&repository);
     let repositories = [repository.as_path()];
     let served = if serves_look_ups { &repositories[..] } else { &[] };
-    let mount = Mount::new(&Rez::version(version), "", served, &[]);
+    // Repository and store share a disk here, which pkgfs, as rez, refuses by default.
+    let settings = [("package_cache_same_device", "true".to_owned())];
+    let mount = Mount::new(&Rez::version(version), "", served, &settings);
     let cache = mount.path().to_str().unwrap();
     run(version, repository.to_str().unwrap(), cache, &["--serves-first"]);
 }
