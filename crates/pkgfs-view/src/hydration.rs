@@ -14,6 +14,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, Weak, mpsc},
     thread,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -26,6 +27,13 @@ use crate::{ViewError, problems::Problems};
 
 /// How many finished files are made durable under one transaction at most.
 const BATCH: usize = 256;
+
+/// A batch waits until nothing has arrived for this long: making files durable takes the
+/// disk from a program that is just starting, and nobody waits for it.
+const QUIET: Duration = Duration::from_millis(250);
+
+/// A batch waits no longer than this.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// What to fetch.
 #[derive(Debug, Clone)]
@@ -193,13 +201,21 @@ fn commit_batches(work: &mpsc::Receiver<Work>, store: &Store, hydration: &Weak<H
     while let Ok(first) = work.recv() {
         let mut batch = Vec::new();
         let mut waiting = Vec::new();
+        let latest = Instant::now() + LONGEST_WAIT;
         let mut next = Some(first);
         while let Some(item) = next {
             match item {
                 Work::Keep(finished) => batch.push(finished),
                 Work::Settle(sender) => waiting.push(sender),
             }
-            next = if batch.len() < BATCH { work.try_recv().ok() } else { None };
+            next = if batch.len() >= BATCH {
+                None
+            } else if waiting.is_empty() {
+                let patience = latest.saturating_duration_since(Instant::now()).min(QUIET);
+                work.recv_timeout(patience).ok()
+            } else {
+                work.try_recv().ok()
+            };
         }
         let keys: Vec<_> = batch.iter().map(|finished| finished.file).collect();
         let outcome = if batch.is_empty() { Ok(()) } else { store.commit(batch).map(drop) };

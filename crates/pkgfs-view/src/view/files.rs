@@ -18,11 +18,16 @@ use crate::{
     Caller, Found, HandleId, Keep, NodeId, View, ViewError,
     error::local,
     handles::{Handle, OpenPayload, OpenWritable},
+    hydration::Flight,
     node::{LevelId, Node, Part, SlotId, WritableId},
     payload::Payloads,
     registry::{LevelPath, Mark, Slot},
     view::{blocking, names::part_of},
 };
+
+/// Files up to this size are asked for when they are opened: who opens a small file
+/// reads it next, and need not wait for as long then.
+const SMALL: u64 = 1 << 20;
 
 /// The longest json that anybody may write into the registry.
 const LONGEST_JSON: usize = 1 << 20;
@@ -32,7 +37,11 @@ impl View {
     ///
     /// # Errors
     /// [`ViewError::ReadOnly`] for a payload that is to be written.
-    pub async fn open_file(&self, node: NodeId, write: bool) -> Result<HandleId, ViewError> {
+    pub async fn open_file(
+        self: &Arc<Self>,
+        node: NodeId,
+        write: bool,
+    ) -> Result<HandleId, ViewError> {
         let handle = match node.decode().ok_or(ViewError::Stale)? {
             Node::Root | Node::Level(_) | Node::Slot(_, Part::Payload) => {
                 return Err(ViewError::IsADirectory);
@@ -56,15 +65,18 @@ impl View {
                     Kind::Link(_) | Kind::Special(_) => return Err(ViewError::Denied),
                 }
                 self.used(directory.registration);
-                let file = OnceLock::new();
-                if let Some(local) = self.local_file(key)? {
-                    let _ = file.set(local);
-                }
-                Handle::Payload(Arc::new(OpenPayload {
+                let open = OpenPayload {
                     wanted: Payloads::wanted(&directory, index),
-                    file,
+                    file: OnceLock::new(),
                     counted: AtomicBool::new(false),
-                }))
+                };
+                if let Some(local) = self.local_file(key)? {
+                    let _ = open.file.set(local);
+                } else if (1..=SMALL).contains(&open.wanted.state.size) {
+                    // A failure is the reader's to hear of, if there is one.
+                    let _ = self.fetch(&open);
+                }
+                Handle::Payload(Arc::new(open))
             }
             Node::Writable(id) => self.open_writable(id, self.writable.open(id, write)?)?,
         };
@@ -220,18 +232,23 @@ impl View {
         if first {
             self.misses.fetch_add(1, Ordering::Relaxed);
         }
-        let view = Arc::downgrade(self);
-        let key = open.wanted.key;
-        let flight = self.hydration.fetch(&open.wanted, move || {
-            if let Some(view) = view.upgrade() {
-                view.outdated(key.directory);
-            }
-        })?;
+        let flight = self.fetch(open)?;
         let file = flight.reach(end).await?;
         if flight.is_whole() {
             let _ = open.file.set(Arc::clone(&file));
         }
         read_at(&file, offset, size)
+    }
+
+    /// The fetch of an open file: under way already, or started now.
+    fn fetch(self: &Arc<Self>, open: &OpenPayload) -> Result<Arc<Flight>, ViewError> {
+        let view = Arc::downgrade(self);
+        let key = open.wanted.key;
+        self.hydration.fetch(&open.wanted, move || {
+            if let Some(view) = view.upgrade() {
+                view.outdated(key.directory);
+            }
+        })
     }
 
     /// Writes to an open file.
