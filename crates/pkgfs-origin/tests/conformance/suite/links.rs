@@ -168,6 +168,10 @@ pub fn links_in_a_tree_shown_in_place_work_like_those_in_a_variant(backend: &dyn
     let tool = site.other.join("bin/tool");
     assert_eq!(shown("out").source.as_deref(), Some(tool.as_os_str().as_bytes()));
     assert_eq!(shown("home").source.as_deref(), Some(own.as_os_str().as_bytes()));
+    // The variant itself is served even where no repository given holds it.
+    let alone = LinkBounds { repositories: vec![site.other.clone()], ..beyond.clone() };
+    let home = entry(backend, &share.join("sub"), &alone, "home");
+    assert_eq!(home.source.as_deref(), Some(own.as_os_str().as_bytes()));
 }
 
 pub fn a_variant_root_that_is_itself_a_link_is_one_tree(backend: &dyn Backend) {
