@@ -54,6 +54,11 @@ impl<K: Hash + Eq, V: Clone> Asked<K, V> {
         value.get_or_try_init(|| ask()).await.cloned()
     }
 
+    /// Forgets one answer.
+    pub(crate) fn forget_one(&self, question: &K) {
+        self.answers.lock().pop(question);
+    }
+
     /// Forgets all answers.
     pub(crate) fn forget(&self) {
         self.answers.lock().clear();

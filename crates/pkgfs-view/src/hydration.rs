@@ -76,6 +76,14 @@ impl Flight {
         }
     }
 
+    /// Waits until it has ended, well or not.
+    async fn landed(&self) {
+        let mut stage = self.stage.clone();
+        let landed = stage.wait_for(|stage| !matches!(stage, Stage::Filling(_))).await;
+        // An error says that whoever flew it is gone: that is an end, too.
+        drop(landed);
+    }
+
     /// Whether all bytes are in place and were origin's in one state of the file.
     pub(crate) fn is_whole(&self) -> bool {
         *self.stage.borrow() == Stage::Whole
@@ -96,8 +104,6 @@ pub(crate) struct Hydration {
     problems: Arc<Problems>,
     flights: Mutex<HashMap<FileKey, Arc<Flight>>>,
     committer: mpsc::Sender<Work>,
-    /// Counts flights in the air, for [`settle`](Self::settle).
-    airborne: watch::Sender<usize>,
 }
 
 impl Hydration {
@@ -107,14 +113,8 @@ impl Hydration {
         problems: Arc<Problems>,
     ) -> std::io::Result<Arc<Self>> {
         let (committer, work) = mpsc::channel();
-        let hydration = Arc::new(Self {
-            origin,
-            store,
-            problems,
-            flights: Mutex::default(),
-            committer,
-            airborne: watch::Sender::new(0),
-        });
+        let hydration =
+            Arc::new(Self { origin, store, problems, flights: Mutex::default(), committer });
         let weak = Arc::downgrade(&hydration);
         let store = Arc::clone(&hydration.store);
         thread::Builder::new()
@@ -141,12 +141,10 @@ impl Hydration {
         let flight = Arc::new(Flight { file, stage });
         flights.insert(wanted.key, Arc::clone(&flight));
         drop(flights);
-        self.airborne.send_modify(|count| *count += 1);
         let hydration = Arc::clone(self);
         let wanted = wanted.clone();
         tokio::spawn(async move {
             hydration.fly(wanted, partial, into.into(), sender, on_change).await;
-            hydration.airborne.send_modify(|count| *count -= 1);
         });
         Ok(flight)
     }
@@ -186,9 +184,12 @@ impl Hydration {
         }
     }
 
-    /// Waits until nothing is under way and all that arrived is durable.
+    /// Waits until what is under way now has ended and all that arrived is durable.
     pub(crate) async fn settle(&self) {
-        let _ = self.airborne.subscribe().wait_for(|count| *count == 0).await;
+        let flights: Vec<_> = self.flights.lock().values().cloned().collect();
+        for flight in flights {
+            flight.landed().await;
+        }
         let (sender, settled) = tokio::sync::oneshot::channel();
         if self.committer.send(Work::Settle(sender)).is_ok() {
             let _ = settled.await;

@@ -31,7 +31,6 @@ impl View {
     /// # Errors
     /// When the store fails.
     pub async fn flush(self: &Arc<Self>, variants: &[String]) -> Result<FlushReport, ViewError> {
-        self.hydration.settle().await;
         self.repositories.forget();
         let mut report = FlushReport::default();
         let mut chosen: Vec<SlotId> = Vec::new();

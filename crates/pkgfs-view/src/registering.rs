@@ -24,6 +24,9 @@ use crate::{
     view::blocking,
 };
 
+/// How long a close in `.sys/pending` waits for its registration.
+const LONGEST_CLOSE: Duration = Duration::from_secs(5);
+
 /// Why a variant was not registered.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotRegistered {
@@ -108,13 +111,20 @@ impl View {
         if !self.settings.on_pending {
             return;
         }
-        let outcome = match pkgfs_rez::registration::parse_pending(text) {
-            Ok(handle) => self.take_in(handle, pid, true).await.map_err(|error| error.to_string()),
-            Err(error) => Err(format!(".sys/pending: {error}")),
+        let handle = match pkgfs_rez::registration::parse_pending(text) {
+            Ok(handle) => handle,
+            Err(error) => return self.problems.tell(format!(".sys/pending: {error}")),
         };
-        if let Err(reason) = outcome {
-            self.problems.tell(reason);
-        }
+        self.repositories.ask_anew(&handle);
+        let view = Arc::clone(self);
+        let taking_in = tokio::spawn(async move {
+            if let Err(reason) = view.take_in(handle, pid, true).await {
+                view.problems.tell(reason.to_string());
+            }
+        });
+        // A close cannot be interrupted: with origin in trouble the writer goes on, and
+        // the registration follows when origin answers.
+        let _ = tokio::time::timeout(LONGEST_CLOSE, taking_in).await;
     }
 
     async fn take_in(

@@ -145,6 +145,14 @@ impl Repositories {
         Ok(found)
     }
 
+    /// Has the package of a handle asked for anew: who names it knows of it from rez,
+    /// perhaps sooner than we do.
+    pub(crate) fn ask_anew(&self, handle: &VariantHandle) {
+        let version = handle.version.as_deref().map(Into::into);
+        let package = (PathBuf::from(&handle.location), handle.name.as_str().into(), version);
+        self.definitions.forget_one(&package);
+    }
+
     /// The variant that a handle names, if it may be served.
     pub(crate) async fn candidate(&self, handle: VariantHandle) -> Result<Candidate, NotOffered> {
         let location = Path::new(&handle.location);

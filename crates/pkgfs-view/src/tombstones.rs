@@ -16,6 +16,13 @@ impl Tombstones {
         Self { stand_for, removed: Mutex::new(removed.into_iter().collect()) }
     }
 
+    /// Removals from before this time have no effect any more.
+    pub(crate) fn expired(stand_for: Duration) -> Timestamp {
+        let now = Timestamp::now();
+        let seconds = i64::try_from(stand_for.as_secs()).unwrap_or(i64::MAX);
+        Timestamp { secs: now.secs.saturating_sub(seconds), ..now }
+    }
+
     /// Whether a look-up must not bring this variant back.
     pub(crate) fn covers(&self, key: &str) -> bool {
         let removed = self.removed.lock();

@@ -83,6 +83,8 @@ pub struct View {
     pub(crate) problems: Arc<Problems>,
     pub(crate) tombstones: Tombstones,
     pub(crate) recency: Recency,
+    /// When it was opened: the time that directories of its own show.
+    since: Timestamp,
     pub(crate) hits: AtomicU64,
     pub(crate) misses: AtomicU64,
     /// The numbers of `.sys` and `.sys/to_delete`.
@@ -128,6 +130,7 @@ impl View {
                 .ok();
             registry.load(known, handle, settings.owner);
         }
+        store.clear_tombstones(Tombstones::expired(settings.tombstone))?;
         let tombstones = Tombstones::new(settings.tombstone, store.tombstones()?);
         let repositories = Repositories::new(
             origin.clone(),
@@ -156,6 +159,7 @@ impl View {
             problems,
             tombstones,
             recency: Recency::default(),
+            since: Timestamp::now(),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             sys,
@@ -201,7 +205,7 @@ impl View {
             links: 1,
             uid,
             gid,
-            mtime: Timestamp::default(),
+            mtime: self.since,
             device: 0,
         }
     }
