@@ -163,7 +163,6 @@ impl Hydration {
         }
         match fetch.finish().await {
             Ok(fetched) => {
-                stage.send_replace(Stage::Whole);
                 let finished = Finished {
                     partial,
                     digest: fetched.digest,
@@ -172,6 +171,7 @@ impl Hydration {
                 };
                 // The committer ends only with the view.
                 let _ = self.committer.send(Work::Keep(finished));
+                stage.send_replace(Stage::Whole);
             }
             Err(error) => {
                 self.flights.lock().remove(&wanted.key);

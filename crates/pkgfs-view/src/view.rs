@@ -7,6 +7,7 @@
 mod changes;
 mod directories;
 mod files;
+mod marks;
 mod names;
 
 use std::{

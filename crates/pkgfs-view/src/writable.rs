@@ -9,13 +9,14 @@
 //! link) and keeps its number for as long as a platform remembers it. Symbolic links
 //! cannot be made here, so no path followed here is another user's trap.
 
+mod table;
+
 use std::{
-    collections::HashMap,
     fs::{self, File},
     io,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
-    sync::{Arc, Weak},
+    sync::Arc,
 };
 
 use parking_lot::Mutex;
@@ -26,6 +27,8 @@ use crate::{
     error::local,
     node::{Node, WritableId},
 };
+
+use table::Table;
 
 /// Which area a file lies in, as far as that matters for what it shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,24 +46,6 @@ pub(crate) struct Writable {
     /// Who runs the daemon: only root may give files away.
     owner: (u32, u32),
     table: Mutex<Table>,
-}
-
-#[derive(Default)]
-struct Table {
-    nodes: HashMap<WritableId, Known>,
-    by_path: HashMap<PathBuf, WritableId>,
-    last: u64,
-}
-
-struct Known {
-    /// Relative to the base. Empty: unlinked, but still open or remembered.
-    paths: Vec<PathBuf>,
-    /// How often platforms were told of it and have not forgotten.
-    lookups: u64,
-    /// Who made it, where the file itself cannot belong to them.
-    maker: Option<(u32, u32)>,
-    /// The file while some handle has it open, for when no path leads there any more.
-    open: Weak<File>,
 }
 
 /// A change of attributes asked for.
@@ -380,58 +365,6 @@ impl Writable {
             names.push(DirectoryEntry { name, kind, node: None });
         }
         Ok(names)
-    }
-}
-
-impl Table {
-    fn intern(&mut self, path: &Path) -> WritableId {
-        if let Some(id) = self.by_path.get(path) {
-            return *id;
-        }
-        self.last += 1;
-        let id = WritableId(self.last);
-        self.by_path.insert(path.to_path_buf(), id);
-        let paths = vec![path.to_path_buf()];
-        self.nodes.insert(id, Known { paths, lookups: 0, maker: None, open: Weak::new() });
-        id
-    }
-
-    fn remove(&mut self, id: WritableId) {
-        if let Some(known) = self.nodes.remove(&id) {
-            for path in known.paths {
-                self.by_path.remove(&path);
-            }
-        }
-    }
-
-    /// `path` no longer leads anywhere.
-    fn detach(&mut self, path: &Path) {
-        let Some(id) = self.by_path.remove(path) else { return };
-        let Some(known) = self.nodes.get_mut(&id) else { return };
-        known.paths.retain(|other| other != path);
-        if known.paths.is_empty() && known.lookups == 0 {
-            self.nodes.remove(&id);
-        }
-    }
-
-    /// What was at or below `source` is now at or below `target`.
-    fn moved(&mut self, source: &Path, target: &Path) {
-        self.detach(target);
-        let below: Vec<PathBuf> =
-            self.by_path.keys().filter(|path| path.starts_with(source)).cloned().collect();
-        for old in below {
-            let Ok(rest) = old.strip_prefix(source) else { continue };
-            let new =
-                if rest.as_os_str().is_empty() { target.to_path_buf() } else { target.join(rest) };
-            if let Some(id) = self.by_path.remove(&old) {
-                if let Some(known) = self.nodes.get_mut(&id) {
-                    for path in known.paths.iter_mut().filter(|path| **path == old) {
-                        path.clone_from(&new);
-                    }
-                }
-                self.by_path.insert(new, id);
-            }
-        }
     }
 }
 

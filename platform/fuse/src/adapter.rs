@@ -5,6 +5,7 @@
 //! A panic in an operation costs that operation an `EIO`, not the mount.
 
 mod listing;
+mod replies;
 
 use std::{
     ffi::OsStr, future::Future, io, os::unix::ffi::OsStrExt, panic::AssertUnwindSafe, path::Path,
@@ -13,17 +14,19 @@ use std::{
 
 use fuser::{
     AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags,
-    Generation, INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags,
-    RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty,
-    ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request,
-    TimeOrNow, WriteFlags,
+    Generation, INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags,
+    ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
+    ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow,
+    WriteFlags,
 };
 use futures::FutureExt;
-use pkgfs_view::{Caller, Change, Found, HandleId, Keep, Lookup, Timestamp, View, ViewError};
+use pkgfs_view::{Change, HandleId, Lookup, View, ViewError};
+
+use replies::{attr, caller, entry, moment, writes, xattr};
 
 use crate::{
     errno::errno,
-    shape::{absent, attributes, node, ttl},
+    shape::{attributes, node, ttl},
 };
 
 /// Block size told by `statfs`.
@@ -66,52 +69,6 @@ impl Adapter {
             Ok(()) => reply.ok(),
             Err(error) => reply.error(error),
         });
-    }
-}
-
-fn caller(request: &Request) -> Caller {
-    Caller { uid: request.uid(), gid: request.gid(), pid: request.pid() }
-}
-
-fn entry(reply: ReplyEntry, outcome: Result<Lookup, Errno>) {
-    match outcome {
-        Ok(Lookup::Found(found)) => {
-            let (values, name) = (ttl(found.values), ttl(found.name));
-            reply.entry_with_ttls(&values, &name, &attributes(&found.attributes), Generation(0));
-        }
-        Ok(Lookup::Absent(Keep::Never)) => reply.error(Errno::ENOENT),
-        Ok(Lookup::Absent(keep)) => {
-            let keep = ttl(keep);
-            reply.entry_with_ttls(&keep, &keep, &absent(), Generation(0));
-        }
-        Err(error) => reply.error(error),
-    }
-}
-
-fn attr(reply: ReplyAttr, outcome: Result<Found, Errno>) {
-    match outcome {
-        Ok(found) => reply.attr(&ttl(found.values), &attributes(&found.attributes)),
-        Err(error) => reply.error(error),
-    }
-}
-
-fn xattr(reply: ReplyXattr, size: u32, outcome: Result<Vec<u8>, Errno>) {
-    match outcome {
-        Ok(value) if size == 0 => reply.size(u32::try_from(value.len()).unwrap_or(u32::MAX)),
-        Ok(value) if value.len() > size as usize => reply.error(Errno::ERANGE),
-        Ok(value) => reply.data(&value),
-        Err(error) => reply.error(error),
-    }
-}
-
-fn writes(flags: OpenFlags) -> bool {
-    flags.acc_mode() != OpenAccMode::O_RDONLY
-}
-
-fn moment(time: TimeOrNow) -> Timestamp {
-    match time {
-        TimeOrNow::SpecificTime(at) => at.into(),
-        TimeOrNow::Now => Timestamp::now(),
     }
 }
 

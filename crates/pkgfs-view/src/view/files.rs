@@ -11,18 +11,15 @@ use std::{
 
 use parking_lot::RwLock;
 use pkgfs_manifest::{Kind, Timestamp};
-use pkgfs_rez::layout::Entry as LayoutEntry;
-use pkgfs_store::{NewRegistration, RegistrationState};
 
 use crate::{
     Caller, Found, HandleId, Keep, NodeId, View, ViewError,
     error::local,
     handles::{Handle, OpenPayload, OpenWritable},
     hydration::Flight,
-    node::{LevelId, Node, Part, SlotId, WritableId},
+    node::{Node, Part, WritableId},
     payload::Payloads,
-    registry::{LevelPath, Mark, Slot},
-    view::{blocking, names::part_of},
+    view::blocking,
 };
 
 /// Files up to this size are asked for when they are opened: who opens a small file
@@ -135,47 +132,6 @@ impl View {
             Node::Level(level) => self.create_mark(level, name, caller),
             _ => Err(ViewError::ReadOnly),
         }
-    }
-
-    /// `<inc>.json` or `.copying-<inc>`, as rez makes them when it adds a variant.
-    fn create_mark(
-        &self,
-        level: LevelId,
-        name: &[u8],
-        caller: Caller,
-    ) -> Result<(Found, HandleId), ViewError> {
-        let mut registry = self.registry.lock();
-        let path = registry.level(level).ok_or(ViewError::Stale)?;
-        let entry = std::str::from_utf8(name).ok().and_then(LayoutEntry::classify);
-        let entry = entry.filter(|_| path.h4.is_some()).ok_or(ViewError::ReadOnly)?;
-        let part = part_of(entry);
-        if !registry.has_level(&path) {
-            return Err(ViewError::NotFound);
-        }
-        let id = match registry.slot_of_stem(&path, entry.stem()) {
-            Some(id) => id,
-            None => registry.insert(Slot::new(level, entry.stem())),
-        };
-        let slot = registry.slot_mut(id).ok_or(ViewError::Stale)?;
-        let mark = Mark {
-            text: Vec::new(),
-            mtime: Timestamp::now(),
-            touched: Some(std::time::Instant::now()),
-            owner: (caller.uid, caller.gid),
-        };
-        let place = match part {
-            Part::Json => &mut slot.json,
-            Part::Copying => &mut slot.copying,
-            Part::Payload => return Err(ViewError::ReadOnly),
-        };
-        if place.is_some() {
-            return Err(ViewError::Exists);
-        }
-        *place = Some(mark);
-        let attributes = self.slot_attributes(id, part, slot).ok_or(ViewError::Stale)?;
-        drop(registry);
-        let handle = self.handles.add(Handle::Mark(id, part, Arc::default()));
-        Ok((Found { attributes, name: Keep::Never, values: Keep::Never }, handle))
     }
 
     /// Bytes of an open file: fewer than `size` only at its end.
@@ -320,52 +276,6 @@ impl View {
             }
             _ => Ok(()),
         }
-    }
-
-    /// rez has written `<inc>.json` of a variant that it is going to copy in.
-    async fn json_written(&self, id: SlotId) -> Result<(), ViewError> {
-        let new = {
-            let registry = self.registry.lock();
-            let Some(slot) = registry.slot(id) else { return Ok(()) };
-            let (Some(json), None) = (&slot.json, slot.registration) else { return Ok(()) };
-            let path = registry.level(slot.level).ok_or(ViewError::Stale)?;
-            let handle = match pkgfs_rez::registration::parse(&json.text) {
-                Ok(handle) => handle,
-                Err(error) => {
-                    let stem = &slot.stem;
-                    self.problems.tell(format!("{}/{stem}.json: {error}", path.last()));
-                    return Ok(());
-                }
-            };
-            if LevelPath::of_handle(&handle) != *path
-                || registry.of_handle(&handle.to_json()).is_some()
-            {
-                return Ok(());
-            }
-            let new = NewRegistration {
-                name: handle.name.clone(),
-                version_dir: handle.version_dir().to_owned(),
-                h4: handle.h4(),
-                stem: slot.stem.to_string(),
-                handle_key: handle.to_json(),
-                json: String::from_utf8_lossy(&json.text).into_owned(),
-                repository: handle.location.clone().into(),
-                root: None,
-                state: RegistrationState::Copying,
-            };
-            (new, handle)
-        };
-        let (new, handle) = new;
-        let store = Arc::clone(&self.store);
-        let known = blocking(move || store.register(new)).await?;
-        self.tombstones.lift(&known.handle_key);
-        let mut registry = self.registry.lock();
-        if let Some(slot) = registry.slot_mut(id) {
-            slot.registration = Some(known.id);
-            slot.handle = Some(handle);
-        }
-        registry.index(id);
-        Ok(())
     }
 
     /// Makes what was written durable.
