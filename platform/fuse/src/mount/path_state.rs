@@ -1,8 +1,9 @@
 //! What stands at a path that is to become, or is, a mountpoint.
 //!
-//! A stat of a dead mount answers ENOTCONN, one of a hung mount never answers. So the
-//! question is asked on a thread of its own with a deadline, and what is mounted is
-//! read from `/proc` first, which no mount can block.
+//! What is mounted is read from `/proc`, which no mount can block. Whether it lives is
+//! asked with statfs: a stat of a dead mount may still be answered from the kernel's
+//! cache, statfs never is (ENOTCONN). A hung mount never answers at all, so the question
+//! is asked on a thread of its own with a deadline.
 
 use std::{
     fs, io,
@@ -93,7 +94,11 @@ fn resolve_absolute(path: &Path) -> PathBuf {
 
 fn look(path: &Path) -> PathState {
     let mounted = mount_at(path).ok().flatten();
-    let kind = match fs::metadata(path) {
+    let alive = || match rustix::fs::statfs(path) {
+        Err(Errno::NOTCONN) => Err(io::Error::from(Errno::NOTCONN)),
+        _ => Ok(()),
+    };
+    let kind = match fs::metadata(path).and_then(|found| alive().map(|()| found)) {
         Ok(found) => found,
         Err(error) if error.raw_os_error() == Some(Errno::NOTCONN.raw_os_error()) => {
             let (fstype, source) =
