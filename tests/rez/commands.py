@@ -1,11 +1,13 @@
 """Runs rez's real commands against a package cache and looks at what came of it.
 
     <rez>/bin/python -EB commands.py --repository DIR --cache DIR [--synchronous] [--serves-first]
+        [--serves-look-ups]
 
 The repository is one that `repository.py` made; the cache is a plain directory (the control: this
 is what rez does) or a mount. --synchronous adds what only a rez with a synchronous mode can do.
---serves-first asks more of the cache: that the very first environment already uses it. The last
-line is `N passed, N failed`.
+--serves-first asks more of the cache: that the very first environment already uses it.
+--serves-look-ups asks that it does so with a rez that writes nothing to the cache. The last line
+is `N passed, N failed`.
 """
 
 import argparse
@@ -33,10 +35,11 @@ def pkg_cache(*arguments, **options):
     return rez("rez-pkg-cache", OPTIONS.cache, *arguments, **options)
 
 
-def root_in_environment(name, version, *flags):
+def root_in_environment(name, version, *flags, environment=None):
     """Where an environment of a package has its root, after running its tool in it."""
     script = "%s-tool && echo root=$REZ_%s_ROOT" % (name, name.upper())
-    said = rez("rez-env", *flags, "%s-%s" % (name, version), "--", "sh", "-c", script).stdout
+    arguments = [*flags, "%s-%s" % (name, version), "--", "sh", "-c", script]
+    said = rez("rez-env", *arguments, environment=environment).stdout
     assert "tool of %s" % name in said, said
     return [line for line in said.splitlines() if line.startswith("root=")][-1][5:]
 
@@ -208,6 +211,19 @@ class Commands(unittest.TestCase):
             self.assertEqual([], [name for name in files if name.startswith(".copying-")], directory)
 
 
+class LookUps(Commands):
+    """What a cache that registers on look-up can do besides."""
+
+    def test_a_rez_that_writes_nothing_finds_everything_in_the_cache(self):
+        environment = dict(os.environ, REZ_WRITE_PACKAGE_CACHE="0")
+        for version in ("1.0", "2.0"):
+            root = root_in_environment("looked_up", version, environment=environment)
+            self.assertTrue(self.in_cache(root), root)
+            self.assertEqual(self.listed("looked_up", version), "cached")
+            self.assert_same_payload(root, "looked_up", version)
+        self.assertEqual([], os.listdir(os.path.join(OPTIONS.cache, ".sys", "pending")))
+
+
 class SynchronousCommands(Commands):
     """What a rez with a synchronous mode can do besides."""
 
@@ -255,13 +271,19 @@ def main():
     parser.add_argument("--cache", metavar="DIR", required=True, type=os.path.realpath)
     parser.add_argument("--synchronous", action="store_true")
     parser.add_argument("--serves-first", action="store_true")
+    parser.add_argument("--serves-look-ups", action="store_true")
     parser.add_argument("tests", metavar="TEST", nargs="*")
     parser.parse_args(namespace=OPTIONS)
 
     with tempfile.TemporaryDirectory(prefix="rez-commands-") as directory:
         configure(directory)
         rez_processes.mark_self()
-        case = SynchronousCommands if OPTIONS.synchronous else Commands
+        abilities = [Commands]
+        if OPTIONS.synchronous:
+            abilities.insert(0, SynchronousCommands)
+        if OPTIONS.serves_look_ups:
+            abilities.insert(0, LookUps)
+        case = type("Commands", tuple(abilities), {})
         loader = unittest.TestLoader()
         if OPTIONS.tests:
             suite = loader.loadTestsFromNames(OPTIONS.tests, case)

@@ -18,6 +18,7 @@ PACKAGES = [
     "daemonised",
     "forced",
     "logged",
+    "looked_up",
     "removed",
     "synchronous",
     "waited",

@@ -3,9 +3,11 @@
 use crate::cache::{self, Mount};
 use crate::rez::{NEWEST, OLDEST, Rez, make_repository};
 
-/// How many tests `commands.py` has for every rez, and for one with a synchronous mode.
+/// How many tests `commands.py` has: for every rez, besides for one with a synchronous mode, and
+/// besides for a cache that registers on look-up.
 const TESTS: usize = 11;
-const SYNCHRONOUS_TESTS: usize = 13;
+const SYNCHRONOUS_TESTS: usize = 2;
+const LOOK_UP_TESTS: usize = 1;
 
 #[test]
 fn the_newest_rez_works_on_a_plain_directory() {
@@ -54,17 +56,24 @@ fn on_mount(version: &str, serves_look_ups: bool) {
     let settings = [("package_cache_same_device", "true".to_owned())];
     let mount = Mount::new(&Rez::version(version), "", served, &settings);
     let cache = mount.path().to_str().unwrap();
-    run(version, repository.to_str().unwrap(), cache, &["--serves-first"]);
+    let further: &[&str] = if serves_look_ups {
+        &["--serves-first", "--serves-look-ups"]
+    } else {
+        &["--serves-first"]
+    };
+    run(version, repository.to_str().unwrap(), cache, further);
 }
 
 fn run(version: &str, repository: &str, cache: &str, further: &[&str]) {
     let mut arguments = vec!["--repository", repository, "--cache", cache];
     arguments.extend(further);
-    let tests = if version == OLDEST {
-        TESTS
-    } else {
+    let mut tests = TESTS;
+    if version != OLDEST {
         arguments.push("--synchronous");
-        SYNCHRONOUS_TESTS
-    };
+        tests += SYNCHRONOUS_TESTS;
+    }
+    if further.contains(&"--serves-look-ups") {
+        tests += LOOK_UP_TESTS;
+    }
     Rez::version(version).passes("commands.py", &arguments, tests);
 }
