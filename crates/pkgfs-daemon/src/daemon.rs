@@ -16,6 +16,7 @@ use tokio::{
 use crate::{
     DaemonError, MountOrder, Mounted, control_socket, log_file, mountpoint,
     mounts::{Mounts, blocking},
+    outside,
     places::log_path,
     server::{self, Desk},
     startup::{self, Opened},
@@ -112,6 +113,7 @@ async fn serve(
         Ok(mut mounted) => {
             mounted.recovered |= found == mountpoint::Readiness::Recovered;
             ready(&mounted);
+            let watching = tokio::spawn(outside::watch(Arc::clone(&mounts)));
             let (finish, finished) = watch::channel(false);
             let answering = tokio::spawn(server::serve(listener, desk, until(finished)));
             tokio::select! {
@@ -119,6 +121,7 @@ async fn serve(
                 _ = terminate.recv() => stop(&mounts).await,
                 _ = interrupt.recv() => stop(&mounts).await,
             }
+            watching.abort();
             control_socket::remove(&settings.store);
             finish.send_replace(true);
             // A caller that never reads its answer is not waited for.

@@ -20,6 +20,7 @@ mod launch;
 mod log_file;
 mod mountpoint;
 mod mounts;
+mod outside;
 mod places;
 mod rez_settings;
 mod server;

@@ -6,6 +6,7 @@
 //! has ended no new one is made.
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -44,6 +45,8 @@ struct State {
 
 struct Live {
     number: u64,
+    /// The kernel's number of the mount, while it stands in the mount table.
+    id: Option<u64>,
     mountpoint: PathBuf,
     mount: Mount,
     detached: bool,
@@ -102,10 +105,14 @@ impl Mounts {
                 return Err(DaemonError::Session { mountpoint, source });
             }
         };
+        let place = path.to_owned();
+        let id = blocking(move || Ok(pkgfs_fuse::mount_at(&place).ok().flatten())).await?;
+        let id = id.map(|mount| mount.id);
         let number = state.next;
         state.next += 1;
         let ended = mount.ended();
-        state.mounts.push(Live { number, mountpoint: path.to_owned(), mount, detached: false });
+        let mountpoint = path.to_owned();
+        state.mounts.push(Live { number, id, mountpoint, mount, detached: false });
         self.remaining.send_replace(state.mounts.len());
         tokio::spawn(Arc::clone(self).wait_for_end(number, ended));
         tracing::info!(mountpoint = %path.display(), "mounted");
@@ -155,6 +162,27 @@ impl Mounts {
                 Err(error) => tracing::error!(%error, "a mount could not be taken away"),
             }
         }
+    }
+
+    /// Somebody may have taken mounts out of the mount table; what is open is served on.
+    pub(crate) async fn detach_vanished(&self) -> Result<(), DaemonError> {
+        let mut state = self.live.lock().await;
+        // Read under the lock: a mount made meanwhile would be missing.
+        let there = blocking(|| {
+            pkgfs_fuse::mounts().map_err(|source| DaemonError::System {
+                action: "read /proc/self/mountinfo",
+                source,
+            })
+        });
+        let there: HashSet<u64> = there.await?.into_iter().map(|mount| mount.id).collect();
+        let gone =
+            |live: &&mut Live| !live.detached && live.id.is_some_and(|id| !there.contains(&id));
+        for live in state.mounts.iter_mut().filter(gone) {
+            live.detached = true;
+            tracing::info!(mountpoint = %live.mountpoint.display(), "unmounted from outside");
+            self.remove_directory(&live.mountpoint).await;
+        }
+        Ok(())
     }
 
     pub(crate) async fn list(&self) -> Vec<LiveMount> {

@@ -213,6 +213,22 @@ fn an_unmount_by_other_means_ends_the_daemon_and_removes_the_directory() {
 }
 
 #[test]
+fn a_mount_detached_by_other_means_leaves_no_directory_for_rez_to_fill() {
+    let place = Place::new();
+    place.mount(&[]).good();
+    let path = place.mountpoint().join(".sys/log/held");
+    fs::write(&path, "still here").unwrap();
+    let mut held = fs::File::open(&path).unwrap();
+    pkgfs_fuse::unmount(&place.mountpoint(), true).unwrap();
+    eventually("the directory is gone", || !place.mountpoint().exists());
+    let mut text = String::new();
+    held.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "still here");
+    drop(held);
+    place.assert_nothing_left();
+}
+
+#[test]
 fn sigterm_unmounts_and_detaches_what_is_busy() {
     let place = Place::new();
     place.mount(&[]).good();
@@ -289,7 +305,7 @@ fn a_changed_origin_is_read_again_after_flush() {
     assert_eq!(fs::read_to_string(&shown).unwrap(), "old");
     fs::write(package.join("data"), "newer").unwrap();
 
-    let ran = place.run(&["flush", "bar"]);
+    let ran = place.run(&["flush", place.mountpoint().to_str().unwrap(), "bar"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.out.contains("no registered variant is bar"), "{ran:?}");
     for wanted in ["foo-1.0.0", level.join("a").to_str().unwrap()] {

@@ -72,6 +72,8 @@ async fn unmount(mount: &MountInfo, lazy: bool) -> anyhow::Result<Outcome> {
         Err(ClientError::Refused(failure)) if failure.kind == FailureKind::NotMounted => {
             abandoned(mount, lazy)
         }
+        // A daemon that hangs is no reason to keep its mount in the way.
+        Err(ClientError::Silent { .. }) if lazy => abandoned(mount, lazy),
         Err(error) => Err(error.into()),
     }
 }
