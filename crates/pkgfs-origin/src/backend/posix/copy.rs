@@ -3,19 +3,18 @@
 //! One byte more than expected is asked for, so that a file which grew shows it and
 //! one which did not needs no further read to find its end. A small file costs an
 //! open and a read, and the check of its state after that is normally answered by
-//! what the open brought. A longer copy can overlap a change: its state is checked
-//! before, with the storage itself at the end, and before any part of it is told to
-//! be in place.
+//! what the open brought. What is longer than one read is copied by [`long`].
+
+mod long;
 
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
-    time::{Duration, Instant},
 };
 
 use pkgfs_manifest::{BlobDigest, FileState};
 use rustix::{
-    fs::{Advice, FileType, OFlags, fadvise},
+    fs::{FileType, OFlags},
     io::{Errno, pread, pwrite, retry_on_intr},
 };
 
@@ -30,10 +29,6 @@ use crate::{
 
 /// Most bytes asked for at a time.
 const CHUNK: u64 = 1 << 20;
-/// Bytes after which progress is told, or
-const TOLD_BYTES: u64 = 4 << 20;
-/// the time after which it is: well below any sensible deadline.
-const TOLD_TIME: Duration = Duration::from_millis(250);
 
 pub(super) fn fetch(
     path: &Path,
@@ -42,15 +37,11 @@ pub(super) fn fetch(
     on: &dyn Observer,
 ) -> Result<Fetched, Failure> {
     let mut source = Source::open(path, on)?;
-    let long = expected.size >= CHUNK;
-    if long {
-        source.must_be(expected, Ask::Client)?;
-        // What was read once is read from the store from now on.
-        _ = fadvise(&source.file, 0, None, Advice::Sequential);
+    if expected.size >= CHUNK {
+        return long::fetch(&source, expected, into);
     }
+    let mut buffer = vec![0; (expected.size + 1) as usize];
     let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; (expected.size + 1).min(CHUNK) as usize];
-    let (mut told, mut told_at) = (0, Instant::now());
     while let Some(bytes) = source.next(&mut buffer, expected.size)? {
         hasher.update(bytes);
         let offset = source.offset - bytes.len() as u64;
@@ -59,18 +50,8 @@ pub(super) fn fetch(
         if on.is_cancelled() {
             return Err(source.failure(Cause::Cancelled));
         }
-        let more = source.offset - told;
-        if long && (told == 0 || more >= TOLD_BYTES || told_at.elapsed() >= TOLD_TIME) {
-            source.must_be(expected, Ask::Storage)?;
-            source.forget(told, more);
-            (told, told_at) = (source.offset, Instant::now());
-            on.progress(told);
-        }
     }
     source.must_be(expected, if source.reads > 1 { Ask::Storage } else { Ask::Client })?;
-    if long {
-        source.forget(told, source.offset - told);
-    }
     let digest = BlobDigest::from_bytes(*hasher.finalize().as_bytes());
     Ok(Fetched { digest, size: source.offset })
 }
@@ -145,14 +126,6 @@ impl<'a> Source<'a> {
         }
         self.ended = self.offset == size && got < want;
         if got == 0 { Ok(None) } else { Ok(Some(&buffer[..got])) }
-    }
-
-    /// Lets the page cache drop this part.
-    fn forget(&self, from: u64, length: u64) {
-        let length = std::num::NonZeroU64::new(length);
-        if length.is_some() {
-            _ = fadvise(&self.file, from, length, Advice::DontNeed);
-        }
     }
 }
 
