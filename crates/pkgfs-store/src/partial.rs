@@ -3,12 +3,17 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
-    os::{fd::OwnedFd, unix::fs::OpenOptionsExt},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{FileExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
     sync::atomic::Ordering,
 };
 
-use crate::{Store, StoreError};
+use pkgfs_manifest::BlobDigest;
+
+use crate::{FileKey, Finished, Store, StoreError};
 
 /// A new file below `partial/`. Dropped before it was committed, it is deleted; those
 /// who have a descriptor of it then write into a file that nobody will see.
@@ -52,6 +57,20 @@ impl Drop for Partial {
 }
 
 impl Store {
+    /// A small file that is at hand whole, ready to be committed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(&self, file: FileKey, bytes: &[u8]) -> Result<Finished, StoreError> {
+        let partial = self.partial()?;
+        partial
+            .file()
+            .write_all_at(bytes, 0)
+            .map_err(|error| StoreError::io("write", partial.path(), error))?;
+        let digest = BlobDigest::from_bytes(*blake3::hash(bytes).as_bytes());
+        Ok(Finished { partial, digest, size: bytes.len() as u64, file })
+    }
+
     /// A new empty file, for one file's bytes on their way from origin.
     ///
     /// # Errors

@@ -18,13 +18,10 @@ use crate::NodeId;
 pub trait Caches: Send + Sync {
     /// `name` in `parent` may have changed its meaning, with all that lies below it.
     fn forget_name(&self, parent: NodeId, name: &[u8]);
-    /// The attributes, bytes or directory entries of `node` may have changed.
-    fn forget_node(&self, node: NodeId);
 }
 
 enum Notice {
     Name(NodeId, Box<[u8]>),
-    Node(NodeId),
     Done(tokio::sync::oneshot::Sender<()>),
 }
 
@@ -48,9 +45,6 @@ impl Notices {
                     Notice::Name(parent, name) => {
                         live.iter().for_each(|platform| platform.forget_name(parent, &name));
                     }
-                    Notice::Node(node) => {
-                        live.iter().for_each(|platform| platform.forget_node(node));
-                    }
                     // Who asked may have stopped waiting.
                     Notice::Done(sender) => drop(sender.send(())),
                 }
@@ -67,10 +61,6 @@ impl Notices {
 
     pub(crate) fn name(&self, parent: NodeId, name: &[u8]) {
         self.send(Notice::Name(parent, name.into()));
-    }
-
-    pub(crate) fn node(&self, node: NodeId) {
-        self.send(Notice::Node(node));
     }
 
     /// Returns when all notices sent before have been delivered.

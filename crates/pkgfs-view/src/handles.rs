@@ -14,7 +14,7 @@ use pkgfs_store::{Directory, RegistrationId};
 
 use crate::{
     DirectoryEntry, ViewError,
-    hydration::Wanted,
+    hydration::{Local, Wanted},
     node::{Part, SlotId},
 };
 
@@ -35,7 +35,7 @@ pub(crate) enum Handle {
 pub(crate) struct OpenPayload {
     pub wanted: Wanted,
     /// Its bytes, once they are local.
-    pub file: OnceLock<Arc<File>>,
+    pub local: OnceLock<Local>,
     /// Whether its first read has been counted as a hit or a miss.
     pub counted: AtomicBool,
 }

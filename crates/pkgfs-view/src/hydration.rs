@@ -1,27 +1,29 @@
 //! Bringing bytes from origin into the store, once, however many ask.
 //!
-//! The first read of a file that is not local starts a *flight*: a partial file that
-//! the origin worker fills, from the front. Readers wait for the part they want and are
-//! served from the partial file; when it is whole and origin has not changed meanwhile,
-//! it goes to the committer, which makes many blobs durable under one transaction. The
-//! flight stays known until then, so nobody asks origin again in between.
+//! The first read of a file that is not local starts a *flight*. A small file arrives in
+//! one answer; for a large one the origin worker fills a partial file from the front, and
+//! readers wait for the part they want. When it is whole, and origin has not changed
+//! meanwhile, it goes to the committer, which makes many blobs durable under one
+//! transaction. The flight stays known until then, so nobody asks origin again in between.
 //!
 //! Nobody waits without a deadline: origin gives up on a flight that makes no progress.
 
 use std::{
     collections::HashMap,
     fs::File,
+    os::fd::OwnedFd,
     path::PathBuf,
     sync::{Arc, Weak, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
+use futures::FutureExt;
 use parking_lot::Mutex;
 use pkgfs_manifest::FileState;
 use pkgfs_origin::{Origin, OriginError};
-use pkgfs_store::{FileKey, Finished, Store};
-use tokio::sync::watch;
+use pkgfs_store::{FileKey, Finished, Partial, Store, StoreError};
+use tokio::sync::{oneshot, watch};
 
 use crate::{ViewError, problems::Problems};
 
@@ -35,6 +37,10 @@ const QUIET: Duration = Duration::from_millis(250);
 /// A batch waits no longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// Files up to this size come in one answer, and are served from memory until they are
+/// committed: at most [`BATCH`] of them are held.
+const SMALL: u64 = 64 << 10;
+
 /// What to fetch.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
@@ -45,34 +51,47 @@ pub(crate) struct Wanted {
     pub state: FileState,
 }
 
+/// Bytes that are local: in a file of the store, or, until they are committed, in memory.
+#[derive(Clone)]
+pub(crate) enum Local {
+    File(Arc<File>),
+    Bytes(Arc<[u8]>),
+}
+
 /// One file under way.
 pub(crate) struct Flight {
-    file: Arc<File>,
+    /// What a large file is filled into; a small one arrives in one piece.
+    file: Option<Arc<File>>,
     stage: watch::Receiver<Stage>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 enum Stage {
     /// This many bytes from the front are in place.
     Filling(u64),
-    Whole,
+    Whole(Local),
     Failed(ViewError),
 }
 
 impl Flight {
-    /// Waits until the bytes before `end` are in place.
-    pub(crate) async fn reach(&self, end: u64) -> Result<Arc<File>, ViewError> {
+    /// Waits until the bytes before `end` are in place. The second part tells whether
+    /// all are.
+    pub(crate) async fn reach(&self, end: u64) -> Result<(Local, bool), ViewError> {
         let mut stage = self.stage.clone();
         let reached = stage
             .wait_for(|stage| match stage {
                 Stage::Filling(bytes) => *bytes >= end,
-                Stage::Whole | Stage::Failed(_) => true,
+                Stage::Whole(_) | Stage::Failed(_) => true,
             })
             .await
             .map_err(|_| ViewError::Failed)?;
         match &*reached {
             Stage::Failed(error) => Err(error.clone()),
-            Stage::Filling(_) | Stage::Whole => Ok(Arc::clone(&self.file)),
+            Stage::Whole(local) => Ok((local.clone(), true)),
+            Stage::Filling(_) => {
+                let file = self.file.clone().ok_or(ViewError::Failed)?;
+                Ok((Local::File(file), false))
+            }
         }
     }
 
@@ -83,18 +102,16 @@ impl Flight {
         // An error says that whoever flew it is gone: that is an end, too.
         drop(landed);
     }
-
-    /// Whether all bytes are in place and were origin's in one state of the file.
-    pub(crate) fn is_whole(&self) -> bool {
-        *self.stage.borrow() == Stage::Whole
-    }
 }
 
 /// What the committer is given.
 enum Work {
+    /// A file that the origin worker has filled.
     Keep(Finished),
+    /// A small file that arrived in memory.
+    Write(FileKey, Arc<[u8]>),
     /// Answered when all that came before is durable.
-    Settle(tokio::sync::oneshot::Sender<()>),
+    Settle(oneshot::Sender<()>),
 }
 
 /// All flights of a view.
@@ -133,55 +150,79 @@ impl Hydration {
         if let Some(flight) = flights.get(&wanted.key) {
             return Ok(Arc::clone(flight));
         }
-        let partial = self.store.partial()?;
-        let failed = |error: std::io::Error| crate::error::local(&error);
-        let file = Arc::new(partial.file().try_clone().map_err(failed)?);
-        let into = partial.file().try_clone().map_err(failed)?;
         let (sender, stage) = watch::channel(Stage::Filling(0));
-        let flight = Arc::new(Flight { file, stage });
-        flights.insert(wanted.key, Arc::clone(&flight));
-        drop(flights);
         let hydration = Arc::clone(self);
         let wanted = wanted.clone();
+        let key = wanted.key;
+        let (file, flying) = if wanted.state.size <= SMALL {
+            let flying = async move { hydration.read(&wanted).await };
+            (None, flying.left_future())
+        } else {
+            let partial = self.store.partial()?;
+            let failed = |error: std::io::Error| crate::error::local(&error);
+            let file = Arc::new(partial.file().try_clone().map_err(failed)?);
+            let into = partial.try_clone().map_err(failed)?;
+            let (filled, stage) = (Arc::clone(&file), sender.clone());
+            let flying = async move {
+                let work = hydration.fill(&wanted, partial, into, &stage).await?;
+                Ok((Local::File(filled), work))
+            };
+            (Some(file), flying.right_future())
+        };
+        let flight = Arc::new(Flight { file, stage });
+        flights.insert(key, Arc::clone(&flight));
+        drop(flights);
+        let hydration = Arc::clone(self);
         tokio::spawn(async move {
-            hydration.fly(wanted, partial, into.into(), sender, on_change).await;
+            match flying.await {
+                Ok((local, work)) => {
+                    // The committer ends only with the view.
+                    let _ = hydration.committer.send(work);
+                    sender.send_replace(Stage::Whole(local));
+                }
+                Err(error) => {
+                    hydration.flights.lock().remove(&key);
+                    hydration.problems.tell(error.to_string());
+                    sender.send_replace(Stage::Failed(ViewError::from(&error)));
+                    if matches!(error, OriginError::Changed { .. } | OriginError::NotFound { .. }) {
+                        on_change();
+                    }
+                }
+            }
         });
         Ok(flight)
     }
 
-    async fn fly(
+    /// A small file: whole, in one answer, served before it is written anywhere.
+    async fn read(&self, wanted: &Wanted) -> Result<(Local, Work), OriginError> {
+        let changed = || OriginError::Changed { path: wanted.source.clone() };
+        let read = self.origin.read(&wanted.source, wanted.state.size).await;
+        let (bytes, state) = match read {
+            Err(OriginError::TooLarge { .. }) => return Err(changed()),
+            other => other?,
+        };
+        if state != wanted.state {
+            return Err(changed());
+        }
+        let bytes: Arc<[u8]> = bytes.into();
+        Ok((Local::Bytes(Arc::clone(&bytes)), Work::Write(wanted.key, bytes)))
+    }
+
+    /// A large file: filled by the origin worker, readers follow its progress.
+    async fn fill(
         &self,
-        wanted: Wanted,
-        partial: pkgfs_store::Partial,
-        into: std::os::fd::OwnedFd,
-        stage: watch::Sender<Stage>,
-        on_change: impl FnOnce(),
-    ) {
+        wanted: &Wanted,
+        partial: Partial,
+        into: OwnedFd,
+        stage: &watch::Sender<Stage>,
+    ) -> Result<Work, OriginError> {
         let mut fetch = self.origin.fetch(&wanted.source, wanted.state, into);
         while let Some(bytes) = fetch.progress().await {
             stage.send_replace(Stage::Filling(bytes));
         }
-        match fetch.finish().await {
-            Ok(fetched) => {
-                let finished = Finished {
-                    partial,
-                    digest: fetched.digest,
-                    size: fetched.size,
-                    file: wanted.key,
-                };
-                // The committer ends only with the view.
-                let _ = self.committer.send(Work::Keep(finished));
-                stage.send_replace(Stage::Whole);
-            }
-            Err(error) => {
-                self.flights.lock().remove(&wanted.key);
-                self.problems.tell(error.to_string());
-                stage.send_replace(Stage::Failed(ViewError::from(&error)));
-                if matches!(error, OriginError::Changed { .. } | OriginError::NotFound { .. }) {
-                    on_change();
-                }
-            }
-        }
+        let fetched = fetch.finish().await?;
+        let (digest, size) = (fetched.digest, fetched.size);
+        Ok(Work::Keep(Finished { partial, digest, size, file: wanted.key }))
     }
 
     /// Waits until what is under way now has ended and all that arrived is durable.
@@ -190,7 +231,7 @@ impl Hydration {
         for flight in flights {
             flight.landed().await;
         }
-        let (sender, settled) = tokio::sync::oneshot::channel();
+        let (sender, settled) = oneshot::channel();
         if self.committer.send(Work::Settle(sender)).is_ok() {
             let _ = settled.await;
         }
@@ -204,10 +245,26 @@ fn commit_batches(work: &mpsc::Receiver<Work>, store: &Store, hydration: &Weak<H
         let mut waiting = Vec::new();
         let latest = Instant::now() + LONGEST_WAIT;
         let mut next = Some(first);
+        let mut keys = Vec::new();
         while let Some(item) = next {
-            match item {
-                Work::Keep(finished) => batch.push(finished),
-                Work::Settle(sender) => waiting.push(sender),
+            let finished = match item {
+                Work::Keep(finished) => {
+                    keys.push(finished.file);
+                    Some(Ok(finished))
+                }
+                Work::Write(key, bytes) => {
+                    keys.push(key);
+                    Some(store.finish(key, &bytes))
+                }
+                Work::Settle(sender) => {
+                    waiting.push(sender);
+                    None
+                }
+            };
+            match finished {
+                Some(Ok(finished)) => batch.push(finished),
+                Some(Err(error)) => tell(hydration, &error),
+                None => {}
             }
             next = if batch.len() >= BATCH {
                 None
@@ -218,13 +275,12 @@ fn commit_batches(work: &mpsc::Receiver<Work>, store: &Store, hydration: &Weak<H
                 work.try_recv().ok()
             };
         }
-        let keys: Vec<_> = batch.iter().map(|finished| finished.file).collect();
-        let outcome = if batch.is_empty() { Ok(()) } else { store.commit(batch).map(drop) };
+        if !batch.is_empty()
+            && let Err(error) = store.commit(batch)
+        {
+            tell(hydration, &error);
+        }
         if let Some(hydration) = hydration.upgrade() {
-            if let Err(error) = outcome {
-                // Readers have their bytes; the next one asks origin again.
-                hydration.problems.tell(error.to_string());
-            }
             let mut flights = hydration.flights.lock();
             keys.iter().for_each(|key| drop(flights.remove(key)));
         }
@@ -232,5 +288,12 @@ fn commit_batches(work: &mpsc::Receiver<Work>, store: &Store, hydration: &Weak<H
             // Who asked may have stopped waiting.
             let _ = sender.send(());
         }
+    }
+}
+
+/// Readers have their bytes; the next one asks origin again.
+fn tell(hydration: &Weak<Hydration>, error: &StoreError) {
+    if let Some(hydration) = hydration.upgrade() {
+        hydration.problems.tell(error.to_string());
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     View, ViewError,
-    node::{Part, SlotId},
+    node::SlotId,
     registry::{Payload, Slot},
     view::blocking,
 };
@@ -93,17 +93,18 @@ impl View {
             slot.payload = Payload::Served;
             slot.checked = Some(std::time::Instant::now());
         }
-        self.forget_in_platforms(id);
+        self.replaced(id);
         report.flushed.push(uri);
         Ok(())
     }
 
-    /// What platforms believe of a variant's tree does not hold any more.
-    fn forget_in_platforms(&self, id: SlotId) {
-        let registry = self.registry.lock();
-        let Some(slot) = registry.slot(id) else { return };
+    /// The tree of a variant was replaced: it shows under a new number, and platforms
+    /// are told that its name does not mean the old one any more.
+    fn replaced(&self, id: SlotId) {
+        let mut registry = self.registry.lock();
+        let Some(slot) = registry.slot_mut(id) else { return };
+        slot.epoch += 1;
         self.notices.name(self.level_node(slot.level), slot.stem.as_bytes());
-        self.notices.node(id.part(Part::Payload));
     }
 
     /// Compares a variant with origin, off the path of any request.
@@ -119,7 +120,7 @@ impl View {
                             "{}: changed at origin; its listing was replaced",
                             view.name_of(id)
                         ));
-                        view.forget_in_platforms(id);
+                        view.replaced(id);
                     }
                 }
                 // Origin's trouble; what is local goes on.

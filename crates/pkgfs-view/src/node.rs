@@ -51,6 +51,9 @@ pub(crate) enum Node {
 const KIND_SHIFT: u32 = 61;
 const BODY: u64 = (1 << KIND_SHIFT) - 1;
 const PART_SHIFT: u32 = 59;
+const SLOT_BITS: u32 = 40;
+const SLOT: u64 = (1 << SLOT_BITS) - 1;
+const EPOCHS: u64 = 1 << (PART_SHIFT - SLOT_BITS);
 const INDEX_BITS: u32 = 24;
 
 /// The most entries a directory may have for each to have a number.
@@ -73,6 +76,13 @@ impl NodeId {
         self.0
     }
 
+    /// The root of a slot's payload. It has another number each time its tree was
+    /// replaced: the kernel keeps what lies below a directory's number for as long as
+    /// anything there is open, whatever it is told of the name.
+    pub(crate) fn payload(slot: SlotId, epoch: u64) -> Self {
+        Self(Self::from(Node::Slot(slot, Part::Payload)).0 | (epoch % EPOCHS) << SLOT_BITS)
+    }
+
     /// Whether it is a file or directory of a payload (its root aside), whose content
     /// never changes under this number.
     #[must_use]
@@ -92,7 +102,7 @@ impl NodeId {
                     2 => Part::Payload,
                     _ => return None,
                 };
-                Some(Node::Slot(SlotId(body & ((1 << PART_SHIFT) - 1)), part))
+                Some(Node::Slot(SlotId(body & SLOT), part))
             }
             2 => Some(Node::Entry(FileKey {
                 directory: DirectoryId(body >> INDEX_BITS),
@@ -109,7 +119,7 @@ impl From<Node> for NodeId {
         let (kind, body) = match node {
             Node::Root => return Self::ROOT,
             Node::Level(LevelId(id)) => (0, id + 2),
-            Node::Slot(SlotId(id), part) => (1, (part as u64) << PART_SHIFT | id),
+            Node::Slot(SlotId(id), part) => (1, (part as u64) << PART_SHIFT | id & SLOT),
             Node::Entry(key) => (2, key.directory.0 << INDEX_BITS | u64::from(key.entry)),
             Node::Writable(WritableId(id)) => (3, id),
         };
@@ -130,7 +140,7 @@ mod tests {
             Node::Level(LevelId(123_456)),
             Node::Slot(SlotId(0), Part::Json),
             Node::Slot(SlotId(7), Part::Copying),
-            Node::Slot(SlotId(1 << 40), Part::Payload),
+            Node::Slot(SlotId((1 << 40) - 1), Part::Payload),
             Node::Entry(FileKey { directory: DirectoryId(1), entry: 0 }),
             Node::Entry(FileKey {
                 directory: DirectoryId((1 << 37) - 1),
@@ -143,6 +153,9 @@ mod tests {
             assert_eq!(id.decode(), Some(node));
             assert!(id.raw() != 0 && id.raw() < 1 << 63);
         }
+        let replaced = NodeId::payload(SlotId(7), 3);
+        assert_eq!(replaced.decode(), Some(Node::Slot(SlotId(7), Part::Payload)));
+        assert_ne!(replaced, NodeId::payload(SlotId(7), 4));
         assert_eq!(NodeId::from_raw(0).decode(), None);
         assert_eq!(NodeId::from_raw(u64::MAX).decode(), None);
     }

@@ -218,8 +218,9 @@ impl Payloads {
         }
     }
 
-    /// Compares every known directory of a registration with origin and replaces those
-    /// that differ; what did not change keeps its bytes. `Ok(true)` if anything did.
+    /// Compares every known directory of a registration with origin. If any differs, all
+    /// are replaced, so that no number of the old tree shows in the new one; what did not
+    /// change keeps its bytes. `Ok(true)` if anything did.
     pub(crate) async fn refresh(
         self: &Arc<Self>,
         registration: RegistrationId,
@@ -227,6 +228,7 @@ impl Payloads {
         let store = Arc::clone(&self.store);
         let known = blocking(move || store.current_directories(registration)).await?;
         let mut changed = false;
+        let mut replacing = Vec::new();
         for id in known {
             let old = self.by_id(id)?;
             let place = Origination {
@@ -241,13 +243,17 @@ impl Payloads {
                 Err(ViewError::NotFound) if !old.path.is_empty() => continue,
                 Err(error) => return Err(error),
             };
-            if new == old.listing {
-                continue;
+            if new != old.listing {
+                changed = true;
+                tracing::warn!(directory = %old.source.display(), "changed at origin");
             }
-            changed = true;
-            let carried = self.carried(&old, &new)?;
-            tracing::warn!(directory = %old.source.display(), "changed at origin; listed anew");
-            self.record(place, new, carried).await?;
+            replacing.push((old, place, new));
+        }
+        if changed {
+            for (old, place, new) in replacing {
+                let carried = self.carried(&old, &new)?;
+                self.record(place, new, carried).await?;
+            }
         }
         Ok(changed)
     }

@@ -118,6 +118,8 @@ pub(crate) struct Slot {
     pub used: Timestamp,
     /// When the snapshot was last compared with origin.
     pub checked: Option<Instant>,
+    /// Counts how often the tree was replaced.
+    pub epoch: u64,
 }
 
 impl Slot {
@@ -135,6 +137,7 @@ impl Slot {
             created: Timestamp::now(),
             used: Timestamp::default(),
             checked: None,
+            epoch: 0,
         }
     }
 
@@ -372,8 +375,12 @@ impl Registry {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NotEmpty;
 
-impl SlotId {
-    pub(crate) fn part(self, part: Part) -> crate::NodeId {
-        Node::Slot(self, part).into()
+impl Slot {
+    /// The number of what this slot, known by `id`, shows as `part`.
+    pub(crate) fn node(&self, id: SlotId, part: Part) -> crate::NodeId {
+        match part {
+            Part::Payload => crate::NodeId::payload(id, self.epoch),
+            Part::Json | Part::Copying => Node::Slot(id, part).into(),
+        }
     }
 }

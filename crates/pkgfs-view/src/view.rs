@@ -217,7 +217,7 @@ impl View {
         part: Part,
         slot: &Slot,
     ) -> Option<NodeAttributes> {
-        let node = id.part(part);
+        let node = slot.node(id, part);
         let file = |mark: &crate::registry::Mark, mtime| NodeAttributes {
             node,
             kind: NodeKind::File,

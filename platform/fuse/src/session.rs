@@ -86,8 +86,4 @@ impl Caches for KernelCaches {
         use std::os::unix::ffi::OsStrExt;
         Self::told(self.kernel.inval_entry(ino(parent), std::ffi::OsStr::from_bytes(name)));
     }
-
-    fn forget_node(&self, node: NodeId) {
-        Self::told(self.kernel.inval_inode(ino(node), 0, 0));
-    }
 }

@@ -16,7 +16,7 @@ use crate::{
     Caller, Found, HandleId, Keep, NodeId, View, ViewError,
     error::local,
     handles::{Handle, OpenPayload, OpenWritable},
-    hydration::Flight,
+    hydration::{Flight, Local},
     node::{Node, Part, WritableId},
     payload::Payloads,
     view::blocking,
@@ -64,11 +64,11 @@ impl View {
                 self.used(directory.registration);
                 let open = OpenPayload {
                     wanted: Payloads::wanted(&directory, index),
-                    file: OnceLock::new(),
+                    local: OnceLock::new(),
                     counted: AtomicBool::new(false),
                 };
                 if let Some(local) = self.local_file(key)? {
-                    let _ = open.file.set(local);
+                    let _ = open.local.set(Local::File(local));
                 } else if (1..=SMALL).contains(&open.wanted.state.size) {
                     // A failure is the reader's to hear of, if there is one.
                     let _ = self.fetch(&open);
@@ -153,9 +153,7 @@ impl View {
                 let slot = registry.slot(id).ok_or(ViewError::NotFound)?;
                 let mark = if part == Part::Json { &slot.json } else { &slot.copying };
                 let text = mark.as_ref().map_or(&[][..], |mark| &mark.text);
-                let start = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
-                let end = start.saturating_add(size).min(text.len());
-                Ok(text[start..end].to_vec())
+                Ok(span(text, offset, size).to_vec())
             }
             Handle::Listed(_) => Err(ViewError::IsADirectory),
         }
@@ -173,27 +171,28 @@ impl View {
             return Ok(Vec::new());
         }
         let size = usize::try_from(end - offset).map_err(|_| ViewError::Invalid)?;
-        if open.file.get().is_none()
+        if open.local.get().is_none()
             && let Some(local) = self.local_file(open.wanted.key)?
         {
-            let _ = open.file.set(local);
+            let _ = open.local.set(Local::File(local));
         }
         let first = !open.counted.swap(true, Ordering::Relaxed);
-        if let Some(file) = open.file.get() {
+        if let Some(local) = open.local.get() {
             if first {
                 self.hits.fetch_add(1, Ordering::Relaxed);
             }
-            return read_at(file, offset, size);
+            return local.read(offset, size);
         }
         if first {
             self.misses.fetch_add(1, Ordering::Relaxed);
         }
         let flight = self.fetch(open)?;
-        let file = flight.reach(end).await?;
-        if flight.is_whole() {
-            let _ = open.file.set(Arc::clone(&file));
+        let (local, whole) = flight.reach(end).await?;
+        let bytes = local.read(offset, size);
+        if whole {
+            let _ = open.local.set(local);
         }
-        read_at(&file, offset, size)
+        bytes
     }
 
     /// The fetch of an open file: under way already, or started now.
@@ -294,6 +293,23 @@ impl View {
     pub fn release(&self, handle: HandleId) {
         self.handles.remove(handle);
     }
+}
+
+impl Local {
+    /// Reads up to `size` bytes: fewer only at the end.
+    fn read(&self, offset: u64, size: usize) -> Result<Vec<u8>, ViewError> {
+        match self {
+            Self::File(file) => read_at(file, offset, size),
+            Self::Bytes(bytes) => Ok(span(bytes, offset, size).to_vec()),
+        }
+    }
+}
+
+/// The part of `bytes` that a read at `offset` gets.
+fn span(bytes: &[u8], offset: u64, size: usize) -> &[u8] {
+    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+    let end = start.saturating_add(size).min(bytes.len());
+    &bytes[start..end]
 }
 
 /// Reads up to `size` bytes: fewer only at the end of the file.

@@ -287,7 +287,7 @@ impl View {
         let mut names = Vec::new();
         for (id, slot) in registry.slots_in(&path) {
             let mut add = |name: String, part, kind| {
-                names.push((name.into_bytes().into_boxed_slice(), id.part(part), kind));
+                names.push((name.into_bytes().into_boxed_slice(), slot.node(id, part), kind));
             };
             if slot.json.is_some() {
                 let name = pkgfs_rez::layout::registration_name(&slot.stem);
