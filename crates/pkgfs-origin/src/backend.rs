@@ -7,8 +7,10 @@
 mod posix;
 
 use std::{
+    ops::Range,
     os::fd::BorrowedFd,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use pkgfs_manifest::{FileState, Listing};
@@ -27,11 +29,19 @@ pub type Xattrs = Vec<(Box<[u8]>, Box<[u8]>)>;
 pub trait Observer: Sync {
     /// An operation on storage is about to be made, or (reads) was made.
     fn count(&self, operation: Operation);
-    /// The request gets on; for a fetch, this many bytes from the beginning are in
-    /// place and belong to the state that was asked for.
-    fn progress(&self, bytes: u64);
+    /// The request gets on.
+    fn alive(&self) {}
+    /// For a fetch: these bytes are in place and belong to the state that was asked for.
+    fn placed(&self, bytes: &[Range<u64>]);
     /// Whether the request may be dropped.
     fn is_cancelled(&self) -> bool;
+    /// For a fetch: which bytes somebody waits for, each told once. Waits this long for
+    /// somebody to.
+    fn wishes(&self, patience: Duration) -> Vec<Range<u64>> {
+        // Without anybody to wish, there is nothing to wait for either.
+        _ = patience;
+        Vec::new()
+    }
 }
 
 /// A kind of storage.

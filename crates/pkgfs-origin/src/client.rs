@@ -13,6 +13,7 @@ mod schedule;
 mod supervisor;
 
 use std::{
+    ops::Range,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -20,14 +21,14 @@ use std::{
 
 use pkgfs_manifest::{FileState, Listing};
 use rustix::io::Errno;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Counters, Fetched, LinkBounds, OriginError, OriginSettings, Stat,
     backend::{Names, Xattrs},
     protocol::{Body, Request},
 };
-use job::{Answer, Job, Reply};
+use job::{Answer, Follower, Job, Reply, Wishes};
 use supervisor::{Event, Supervisor};
 
 /// Shared storage, read by a worker process.
@@ -126,17 +127,18 @@ impl Origin {
     /// Copies a file that is in the state `expected` into `into`, an empty file of the
     /// caller's that nobody else fills. Dropping the [`Fetch`] abandons the copy.
     pub fn fetch(&self, path: &Path, expected: FileState, into: OwnedFd) -> Fetch {
-        let (progress, told) = watch::channel(0);
+        let (placed, told) = mpsc::unbounded_channel();
+        let wishes = Arc::<Mutex<Wishes>>::default();
         let (done, answer) = oneshot::channel();
         let request = Request::Fetch { path: path.to_owned(), expected };
         let job = Job {
             path: path.to_owned(),
             request,
             into: Some(into),
-            reply: Reply { done, progress: Some(progress) },
+            reply: Reply { done, follower: Some(Follower { placed, wishes: wishes.clone() }) },
         };
         _ = self.events.send(Event::Submit(job));
-        Fetch { path: path.to_owned(), told, answer, events: self.events.downgrade() }
+        Fetch { path: path.to_owned(), told, wishes, answer, events: self.events.downgrade() }
     }
 
     /// What was done so far, and how things stand.
@@ -155,7 +157,7 @@ impl Origin {
 
     async fn ask(&self, path: &Path, request: Request) -> Result<Answer, OriginError> {
         let (done, answer) = oneshot::channel();
-        let reply = Reply { done, progress: None };
+        let reply = Reply { done, follower: None };
         let job = Job { path: path.to_owned(), request, into: None, reply };
         _ = self.events.send(Event::Submit(job));
         answer.await.unwrap_or_else(|_| Err(OriginError::Stopped { path: path.to_owned() }))
@@ -171,19 +173,28 @@ fn nonsense(path: &Path) -> OriginError {
 #[derive(Debug)]
 pub struct Fetch {
     path: PathBuf,
-    told: watch::Receiver<u64>,
+    told: mpsc::UnboundedReceiver<Vec<Range<u64>>>,
+    wishes: Arc<Mutex<Wishes>>,
     answer: oneshot::Receiver<Result<Answer, OriginError>>,
     events: mpsc::WeakUnboundedSender<Event>,
 }
 
 impl Fetch {
-    /// Waits for more, and tells how many bytes from the beginning of the file are in
-    /// place. They were checked to be of the state that was asked for, and stay as
-    /// they are even if the copy is begun anew. `None` when no more will be told:
-    /// [`finish`](Self::finish) then answers at once.
-    pub async fn progress(&mut self) -> Option<u64> {
-        self.told.changed().await.ok()?;
-        Some(*self.told.borrow_and_update())
+    /// Waits for more, and tells which bytes of a long file are in place. They were
+    /// checked to be of the state that was asked for, and stay as they are even if the
+    /// copy is begun anew. `None` when no more will be told: [`finish`](Self::finish)
+    /// then answers soon.
+    pub async fn progress(&mut self) -> Option<Vec<Range<u64>>> {
+        self.told.recv().await
+    }
+
+    /// Asks for these bytes before others. What nobody asks for follows when nobody has
+    /// asked for a moment.
+    pub fn want(&self, bytes: Range<u64>) {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner).add(bytes);
+        if let Some(events) = self.events.upgrade() {
+            _ = events.send(Event::Wished);
+        }
     }
 
     /// Waits for the whole file.

@@ -11,7 +11,7 @@
 //! Neither side trusts the shape of what it reads: a frame that is too long, cut, or
 //! not what was expected ends the conversation.
 
-use std::path::PathBuf;
+use std::{ops::Range, path::PathBuf};
 
 use pkgfs_manifest::{Attributes, BlobDigest, FileState};
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,11 @@ pub(crate) enum Request {
     Ping,
     /// Nobody waits for request `id` any more.
     Cancel,
+    /// Somebody waits for these bytes of the file that request `id` fetches.
+    Want {
+        from: u64,
+        to: u64,
+    },
     List {
         #[serde(with = "path_bytes")]
         dir: PathBuf,
@@ -72,8 +77,10 @@ pub(crate) struct Message {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Body {
     Pong,
-    /// The request is getting on; for a fetch, this many bytes are in place.
-    Progress(u64),
+    /// The request is getting on.
+    Alive,
+    /// These bytes of the file that is fetched are in place.
+    Placed(Vec<Range<u64>>),
     Failed(Failure),
     /// The raw bytes are an encoded listing.
     Listing,

@@ -63,6 +63,7 @@ fn serve(socket: UnixStream, backend: Arc<dyn Backend>) {
             match request {
                 Request::Ping => sender.send(id, Default::default(), &Body::Pong, &[]),
                 Request::Cancel => service.cancel(id),
+                Request::Want { from, to } => service.wish(id, from..to),
                 Request::Fetch { path, expected } => {
                     // A fetch without its file: the conversation makes no sense.
                     let Some(into) = receiver.take_file() else { return };

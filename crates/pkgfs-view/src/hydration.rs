@@ -1,8 +1,8 @@
 //! Bringing bytes from origin into the store, once, however many ask.
 //!
 //! The first read of a file that is not local starts a *flight*. A small file arrives in
-//! one answer; for a large one the origin worker fills a partial file from the front, and
-//! readers wait for the part they want. When it is whole, and origin has not changed
+//! one answer; for a large one the origin worker fills a partial file, the parts that
+//! readers wait for first. When it is whole, and origin has not changed
 //! meanwhile, it goes to the committer, which makes many blobs durable under one
 //! transaction. The flight stays known until then, so nobody asks origin again in between.
 //!
@@ -11,9 +11,10 @@
 use std::{
     collections::HashMap,
     fs::File,
+    ops::Range,
     os::fd::OwnedFd,
     path::PathBuf,
-    sync::{Arc, Weak, mpsc},
+    sync::{Arc, Weak},
     thread,
     time::{Duration, Instant},
 };
@@ -23,9 +24,9 @@ use parking_lot::Mutex;
 use pkgfs_manifest::FileState;
 use pkgfs_origin::{Origin, OriginError};
 use pkgfs_store::{FileKey, Finished, Partial, Store, StoreError};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{ViewError, problems::Problems};
+use crate::{ViewError, problems::Problems, spans::Spans};
 
 /// How many finished files are made durable under one transaction at most.
 const BATCH: usize = 256;
@@ -60,27 +61,38 @@ pub(crate) enum Local {
 
 /// One file under way.
 pub(crate) struct Flight {
-    /// What a large file is filled into; a small one arrives in one piece.
-    file: Option<Arc<File>>,
+    /// For a large file; a small one arrives in one piece.
+    filling: Option<Filling>,
     stage: watch::Receiver<Stage>,
+}
+
+/// A large file being filled.
+struct Filling {
+    file: Arc<File>,
+    /// Bytes that readers wait for.
+    wishes: mpsc::UnboundedSender<Range<u64>>,
 }
 
 #[derive(Clone)]
 enum Stage {
-    /// This many bytes from the front are in place.
-    Filling(u64),
+    /// These bytes are in place.
+    Filling(Spans),
     Whole(Local),
     Failed(ViewError),
 }
 
 impl Flight {
-    /// Waits until the bytes before `end` are in place. The second part tells whether
-    /// all are.
-    pub(crate) async fn reach(&self, end: u64) -> Result<(Local, bool), ViewError> {
+    /// Waits until these bytes are in place. The second part tells whether all are.
+    pub(crate) async fn reach(&self, bytes: Range<u64>) -> Result<(Local, bool), ViewError> {
         let mut stage = self.stage.clone();
+        let there = !matches!(&*stage.borrow(), Stage::Filling(spans) if !spans.cover(&bytes));
+        if let (false, Some(filling)) = (there, &self.filling) {
+            // Nobody takes wishes of a flight that has ended.
+            let _ = filling.wishes.send(bytes.clone());
+        }
         let reached = stage
             .wait_for(|stage| match stage {
-                Stage::Filling(bytes) => *bytes >= end,
+                Stage::Filling(spans) => spans.cover(&bytes),
                 Stage::Whole(_) | Stage::Failed(_) => true,
             })
             .await
@@ -89,8 +101,8 @@ impl Flight {
             Stage::Failed(error) => Err(error.clone()),
             Stage::Whole(local) => Ok((local.clone(), true)),
             Stage::Filling(_) => {
-                let file = self.file.clone().ok_or(ViewError::Failed)?;
-                Ok((Local::File(file), false))
+                let filling = self.filling.as_ref().ok_or(ViewError::Failed)?;
+                Ok((Local::File(Arc::clone(&filling.file)), false))
             }
         }
     }
@@ -120,7 +132,7 @@ pub(crate) struct Hydration {
     store: Arc<Store>,
     problems: Arc<Problems>,
     flights: Mutex<HashMap<FileKey, Arc<Flight>>>,
-    committer: mpsc::Sender<Work>,
+    committer: std::sync::mpsc::Sender<Work>,
 }
 
 impl Hydration {
@@ -129,7 +141,7 @@ impl Hydration {
         store: Arc<Store>,
         problems: Arc<Problems>,
     ) -> std::io::Result<Arc<Self>> {
-        let (committer, work) = mpsc::channel();
+        let (committer, work) = std::sync::mpsc::channel();
         let hydration =
             Arc::new(Self { origin, store, problems, flights: Mutex::default(), committer });
         let weak = Arc::downgrade(&hydration);
@@ -150,11 +162,11 @@ impl Hydration {
         if let Some(flight) = flights.get(&wanted.key) {
             return Ok(Arc::clone(flight));
         }
-        let (sender, stage) = watch::channel(Stage::Filling(0));
+        let (sender, stage) = watch::channel(Stage::Filling(Spans::default()));
         let hydration = Arc::clone(self);
         let wanted = wanted.clone();
         let key = wanted.key;
-        let (file, flying) = if wanted.state.size <= SMALL {
+        let (filling, flying) = if wanted.state.size <= SMALL {
             let flying = async move { hydration.read(&wanted).await };
             (None, flying.left_future())
         } else {
@@ -163,13 +175,14 @@ impl Hydration {
             let file = Arc::new(partial.file().try_clone().map_err(failed)?);
             let into = partial.try_clone().map_err(failed)?;
             let (filled, stage) = (Arc::clone(&file), sender.clone());
+            let (wishes, wished) = mpsc::unbounded_channel();
             let flying = async move {
-                let work = hydration.fill(&wanted, partial, into, &stage).await?;
+                let work = hydration.fill(&wanted, partial, into, &stage, wished).await?;
                 Ok((Local::File(filled), work))
             };
-            (Some(file), flying.right_future())
+            (Some(Filling { file, wishes }), flying.right_future())
         };
-        let flight = Arc::new(Flight { file, stage });
+        let flight = Arc::new(Flight { filling, stage });
         flights.insert(key, Arc::clone(&flight));
         drop(flights);
         let hydration = Arc::clone(self);
@@ -208,17 +221,28 @@ impl Hydration {
         Ok((Local::Bytes(Arc::clone(&bytes)), Work::Write(wanted.key, bytes)))
     }
 
-    /// A large file: filled by the origin worker, readers follow its progress.
+    /// A large file: filled by the origin worker, what readers wait for first.
     async fn fill(
         &self,
         wanted: &Wanted,
         partial: Partial,
         into: OwnedFd,
         stage: &watch::Sender<Stage>,
+        mut wished: mpsc::UnboundedReceiver<Range<u64>>,
     ) -> Result<Work, OriginError> {
         let mut fetch = self.origin.fetch(&wanted.source, wanted.state, into);
-        while let Some(bytes) = fetch.progress().await {
-            stage.send_replace(Stage::Filling(bytes));
+        loop {
+            tokio::select! {
+                more = fetch.progress() => {
+                    let Some(more) = more else { break };
+                    stage.send_modify(|stage| {
+                        if let Stage::Filling(spans) = stage {
+                            more.into_iter().for_each(|bytes| spans.add(bytes));
+                        }
+                    });
+                }
+                Some(bytes) = wished.recv() => fetch.want(bytes),
+            }
         }
         let fetched = fetch.finish().await?;
         let (digest, size) = (fetched.digest, fetched.size);
@@ -239,7 +263,11 @@ impl Hydration {
 }
 
 /// The committer: what has arrived while the last batch was written goes into the next.
-fn commit_batches(work: &mpsc::Receiver<Work>, store: &Store, hydration: &Weak<Hydration>) {
+fn commit_batches(
+    work: &std::sync::mpsc::Receiver<Work>,
+    store: &Store,
+    hydration: &Weak<Hydration>,
+) {
     while let Ok(first) = work.recv() {
         let mut batch = Vec::new();
         let mut waiting = Vec::new();

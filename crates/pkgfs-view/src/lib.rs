@@ -30,6 +30,7 @@ mod registering;
 mod registry;
 mod repositories;
 mod sealing;
+mod spans;
 mod status;
 mod tombstones;
 mod view;

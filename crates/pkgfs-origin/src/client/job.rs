@@ -1,8 +1,13 @@
 //! One request on its way: what is asked, and who waits.
 
-use std::{os::fd::OwnedFd, path::PathBuf};
+use std::{
+    ops::Range,
+    os::fd::OwnedFd,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     OriginError,
@@ -30,7 +35,41 @@ pub(crate) struct Job {
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) done: oneshot::Sender<Result<Answer, OriginError>>,
-    pub(crate) progress: Option<watch::Sender<u64>>,
+    /// For a fetch: who follows it.
+    pub(crate) follower: Option<Follower>,
+}
+
+/// Who follows a fetch.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    pub(crate) placed: mpsc::UnboundedSender<Vec<Range<u64>>>,
+    pub(crate) wishes: Arc<Mutex<Wishes>>,
+}
+
+/// The bytes of a fetch that somebody waits for.
+#[derive(Debug, Default)]
+pub(crate) struct Wishes {
+    all: Vec<Range<u64>>,
+    told: usize,
+}
+
+impl Wishes {
+    pub(crate) fn add(&mut self, bytes: Range<u64>) {
+        self.all.push(bytes);
+    }
+
+    /// Those that the worker was not told yet.
+    fn untold(&mut self) -> Vec<Range<u64>> {
+        let untold = self.all[self.told..].to_vec();
+        self.told = self.all.len();
+        untold
+    }
+}
+
+impl Follower {
+    fn wishes(&self) -> MutexGuard<'_, Wishes> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Job {
@@ -44,15 +83,24 @@ impl Job {
         self.reply.done.is_closed()
     }
 
-    /// Tells how much of the file is in place. A copy begun anew starts below what
-    /// was told already, and what was told stays true.
-    pub(crate) fn tell(&self, bytes: u64) {
-        if let Some(progress) = &self.reply.progress {
-            progress.send_if_modified(|told| {
-                let more = bytes > *told;
-                *told = bytes.max(*told);
-                more
-            });
+    /// Tells what is in place. A copy begun anew tells again what was told already, and
+    /// that stays true.
+    pub(crate) fn tell(&self, bytes: Vec<Range<u64>>) {
+        if let Some(follower) = &self.reply.follower {
+            // Who followed it may have gone.
+            _ = follower.placed.send(bytes);
+        }
+    }
+
+    /// Wishes that its worker has not been told yet.
+    pub(crate) fn untold_wishes(&self) -> Vec<Range<u64>> {
+        self.reply.follower.as_ref().map(|follower| follower.wishes().untold()).unwrap_or_default()
+    }
+
+    /// It goes to another worker, which knows of no wishes.
+    pub(crate) fn tell_wishes_again(&self) {
+        if let Some(follower) = &self.reply.follower {
+            follower.wishes().told = 0;
         }
     }
 

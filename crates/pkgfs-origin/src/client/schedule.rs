@@ -14,6 +14,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -32,6 +33,8 @@ pub(crate) trait Task {
     fn fills_file(&self) -> bool;
     /// Whether nobody waits for it any more.
     fn is_abandoned(&self) -> bool;
+    /// What its worker has not been told yet of the bytes that somebody waits for.
+    fn untold_wishes(&self) -> Vec<Range<u64>>;
 }
 
 /// Limits, as in [`OriginSettings`](crate::OriginSettings).
@@ -274,6 +277,14 @@ impl<T: Task> Schedule<T> {
             id
         })
         .collect()
+    }
+
+    /// Bytes that somebody waits for, each told once to a worker.
+    pub(crate) fn wishes(&self) -> Vec<(u64, Range<u64>)> {
+        let of_flight = |(&id, flight): (&u64, &Flight<T>)| {
+            flight.waiting.task.untold_wishes().into_iter().map(move |bytes| (id, bytes))
+        };
+        self.flights.iter().flat_map(of_flight).collect()
     }
 
     /// What the passing of time asks for.

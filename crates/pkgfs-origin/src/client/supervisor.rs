@@ -5,6 +5,7 @@
 //! of a worker carry its generation; those of a former one are ignored.
 
 use std::{
+    ops::Range,
     os::fd::OwnedFd,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -39,6 +40,8 @@ pub(crate) enum Event {
     Submit(Job),
     /// Somebody stopped waiting for a fetch.
     Abandoned,
+    /// Somebody waits for certain bytes of a fetch.
+    Wished,
     Said(u64, Message, Vec<u8>),
     /// The conversation with this worker is over.
     Closed(u64),
@@ -56,6 +59,10 @@ impl Task for Job {
 
     fn is_abandoned(&self) -> bool {
         Job::is_abandoned(self)
+    }
+
+    fn untold_wishes(&self) -> Vec<Range<u64>> {
+        Job::untold_wishes(self)
     }
 }
 
@@ -143,6 +150,7 @@ impl Supervisor {
             self.tick();
             self.start_if_wanted();
             self.dispatch();
+            self.tell_wishes();
             self.publish();
         }
         self.end().await;
@@ -163,6 +171,8 @@ impl Supervisor {
                 let cancel = |id| Envelope { id, request: Request::Cancel };
                 self.send(gone.into_iter().map(cancel).collect(), Vec::new());
             }
+            // Told with the next batch.
+            Event::Wished => {}
             Event::Said(generation, message, raw) if generation == self.generation => {
                 self.hear(message, raw, now);
             }
@@ -189,7 +199,8 @@ impl Supervisor {
         self.schedule.heard(now);
         match message.body {
             Body::Pong => {}
-            Body::Progress(bytes) => {
+            Body::Alive => _ = self.schedule.got_on(message.id, now),
+            Body::Placed(bytes) => {
                 if let Some(job) = self.schedule.got_on(message.id, now) {
                     job.tell(bytes);
                 }
@@ -280,6 +291,7 @@ impl Supervisor {
                     continue;
                 }
             }
+            job.tell_wishes_again();
             batch.push(Envelope { id, request: job.request.clone() });
             if files.len() == MAX_DESCRIPTORS {
                 batches.push((std::mem::take(&mut batch), std::mem::take(&mut files)));
@@ -295,6 +307,15 @@ impl Supervisor {
                 job.fail(|path| OriginError::Destination { path, errno });
             }
         }
+    }
+
+    fn tell_wishes(&self) {
+        let wishes = self.schedule.wishes().into_iter();
+        let want = |(id, bytes): (u64, Range<u64>)| {
+            let request = Request::Want { from: bytes.start, to: bytes.end };
+            Envelope { id, request }
+        };
+        self.send(wishes.map(want).collect(), Vec::new());
     }
 
     fn send(&self, batch: Vec<Envelope>, files: Vec<OwnedFd>) {

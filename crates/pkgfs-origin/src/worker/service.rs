@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    ops::Range,
     os::fd::{AsFd, OwnedFd},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -10,6 +11,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use rustix::io::Errno;
@@ -27,7 +29,15 @@ struct Task {
     id: u64,
     request: Request,
     into: Option<OwnedFd>,
-    cancelled: Arc<AtomicBool>,
+    steering: Arc<Steering>,
+}
+
+/// What the client says of a request that is being served.
+#[derive(Default)]
+struct Steering {
+    cancelled: AtomicBool,
+    wishes: Mutex<Vec<Range<u64>>>,
+    wished: Condvar,
 }
 
 #[derive(Default)]
@@ -35,7 +45,7 @@ struct Queue {
     waiting: VecDeque<Task>,
     idle: usize,
     /// Requests not answered yet, and how to tell them to stop.
-    running: HashMap<u64, Arc<AtomicBool>>,
+    running: HashMap<u64, Arc<Steering>>,
 }
 
 struct Shared {
@@ -54,10 +64,10 @@ impl Service {
     }
 
     pub(super) fn submit(&mut self, id: u64, request: Request, into: Option<OwnedFd>) {
-        let cancelled = Arc::<AtomicBool>::default();
+        let steering = Arc::<Steering>::default();
         let mut queue = self.0.lock();
-        queue.running.insert(id, cancelled.clone());
-        queue.waiting.push_back(Task { id, request, into, cancelled });
+        queue.running.insert(id, steering.clone());
+        queue.waiting.push_back(Task { id, request, into, steering });
         if queue.waiting.len() > queue.idle {
             let shared = self.0.clone();
             let thread = thread::Builder::new().name("origin".to_owned());
@@ -69,15 +79,23 @@ impl Service {
     }
 
     pub(super) fn cancel(&self, id: u64) {
-        if let Some(cancelled) = self.0.lock().running.get(&id) {
-            cancelled.store(true, Ordering::Relaxed);
+        if let Some(steering) = self.0.lock().running.get(&id) {
+            steering.cancelled.store(true, Ordering::Relaxed);
+            steering.wished.notify_all();
+        }
+    }
+
+    pub(super) fn wish(&self, id: u64, bytes: Range<u64>) {
+        if let Some(steering) = self.0.lock().running.get(&id) {
+            locked(&steering.wishes).push(bytes);
+            steering.wished.notify_all();
         }
     }
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.queue)
     }
 
     fn work(&self) {
@@ -112,6 +130,10 @@ impl Shared {
     }
 }
 
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Watches one request, and tells the client how it gets on.
 struct Watch<'a> {
     task: &'a Task,
@@ -124,12 +146,27 @@ impl Observer for Watch<'_> {
         self.meter.count(operation);
     }
 
-    fn progress(&self, bytes: u64) {
-        self.sender.send(self.task.id, self.meter.take(), &Body::Progress(bytes), &[]);
+    fn alive(&self) {
+        self.sender.send(self.task.id, self.meter.take(), &Body::Alive, &[]);
+    }
+
+    fn placed(&self, bytes: &[Range<u64>]) {
+        let placed = Body::Placed(bytes.to_vec());
+        self.sender.send(self.task.id, self.meter.take(), &placed, &[]);
     }
 
     fn is_cancelled(&self) -> bool {
-        self.task.cancelled.load(Ordering::Relaxed)
+        self.task.steering.cancelled.load(Ordering::Relaxed)
+    }
+
+    fn wishes(&self, patience: Duration) -> Vec<Range<u64>> {
+        let steering = &self.task.steering;
+        let mut wishes = locked(&steering.wishes);
+        if wishes.is_empty() && !patience.is_zero() {
+            let waited = steering.wished.wait_timeout(wishes, patience);
+            wishes = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        std::mem::take(&mut *wishes)
     }
 }
 
@@ -158,7 +195,7 @@ fn answer(
             None => return Err(Failure::new(path, Cause::Destination(Errno::BADF.raw_os_error()))),
         },
         // The dispatcher's own.
-        Request::Ping | Request::Cancel => only(Body::Pong),
+        Request::Ping | Request::Cancel | Request::Want { .. } => only(Body::Pong),
     })
 }
 
@@ -171,6 +208,6 @@ fn path_of(request: &Request) -> &Path {
         | Request::Canonical(path)
         | Request::Xattrs(path)
         | Request::Fetch { path, .. } => path,
-        Request::Ping | Request::Cancel => Path::new(""),
+        Request::Ping | Request::Cancel | Request::Want { .. } => Path::new(""),
     }
 }

@@ -112,7 +112,7 @@ impl Backend for Remote {
         self.ask(on, async {
             let mut fetch = self.origin.fetch(path, expected, into);
             while let Some(bytes) = fetch.progress().await {
-                on.progress(bytes);
+                on.placed(&bytes);
             }
             fetch.finish().await
         })

@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsStr,
     fs,
+    ops::Range,
     os::{
         fd::AsFd,
         unix::{
@@ -37,7 +38,7 @@ impl Observer for Seen {
         self.counted.lock().unwrap().push(operation);
     }
 
-    fn progress(&self, _: u64) {}
+    fn placed(&self, _: &[Range<u64>]) {}
 
     fn is_cancelled(&self) -> bool {
         false
@@ -102,17 +103,20 @@ pub fn a_fetch_writes_no_byte_beyond_the_expected_size(backend: &dyn Backend) {
 struct Suspicious<'a> {
     content: &'a [u8],
     copy: &'a fs::File,
-    told: Mutex<Vec<u64>>,
+    told: Mutex<Vec<Range<u64>>>,
 }
 
 impl Observer for Suspicious<'_> {
     fn count(&self, _: Operation) {}
 
-    fn progress(&self, bytes: u64) {
-        let mut copy = vec![0; bytes as usize];
-        self.copy.read_exact_at(&mut copy, 0).unwrap();
-        assert!(copy == self.content[..copy.len()], "{bytes} bytes are not in place");
-        self.told.lock().unwrap().push(bytes);
+    fn placed(&self, told: &[Range<u64>]) {
+        for bytes in told {
+            let mut copy = vec![0; (bytes.end - bytes.start) as usize];
+            self.copy.read_exact_at(&mut copy, bytes.start).unwrap();
+            let same = copy == self.content[bytes.start as usize..bytes.end as usize];
+            assert!(same, "{bytes:?} are not in place");
+        }
+        self.told.lock().unwrap().extend_from_slice(told);
     }
 
     fn is_cancelled(&self) -> bool {
@@ -127,8 +131,10 @@ pub fn progress_tells_bytes_that_are_in_place(backend: &dyn Backend) {
     let copy = empty();
     let on = Suspicious { content: &content, copy: &copy, told: Mutex::default() };
     backend.fetch(&path, state(&path), copy.as_fd(), &on).unwrap();
-    let told = on.told.into_inner().unwrap();
-    assert!(!told.is_empty() && told.is_sorted_by(|a, b| a < b), "{told:?}");
+    let mut told = on.told.into_inner().unwrap();
+    told.sort_by_key(|bytes| bytes.start);
+    let whole = told.iter().fold(0, |end, bytes| if bytes.start == end { bytes.end } else { end });
+    assert_eq!(whole, content.len() as u64, "{told:?}");
 }
 
 pub fn a_missing_file_is_told_from_a_directory_and_from_a_parent_that_is_a_file(

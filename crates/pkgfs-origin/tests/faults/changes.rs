@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    ops::Range,
     os::{fd::AsFd, unix::fs::FileExt},
     path::Path,
     sync::Once,
@@ -26,8 +27,8 @@ struct Meddler<'a, F> {
 impl<F: Fn(&File) + Sync> Observer for Meddler<'_, F> {
     fn count(&self, _: Operation) {}
 
-    fn progress(&self, bytes: u64) {
-        assert!(!self.once.is_completed(), "{bytes} bytes told to be in place after a change");
+    fn placed(&self, bytes: &[Range<u64>]) {
+        assert!(!self.once.is_completed(), "{bytes:?} told to be in place after a change");
         self.once.call_once(|| {
             let file = File::options().write(true).open(self.path).unwrap();
             (self.meddle)(&file);

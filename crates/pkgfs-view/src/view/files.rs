@@ -187,7 +187,7 @@ impl View {
             self.misses.fetch_add(1, Ordering::Relaxed);
         }
         let flight = self.fetch(open)?;
-        let (local, whole) = flight.reach(end).await?;
+        let (local, whole) = flight.reach(offset..end).await?;
         let bytes = local.read(offset, size);
         if whole {
             let _ = open.local.set(local);

@@ -94,7 +94,7 @@ fn entries(
             names.push((entry.file_name().into(), entry.file_type()));
         }
         if names.len() % TOLD == 0 {
-            on.progress(0);
+            on.alive();
         }
     }
     Ok(names)
@@ -127,7 +127,7 @@ impl Reader<'_> {
         while let Some((name, _)) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
             found.extend(self.entry(name).map_err(|errno| self.failure(name, errno))?);
             if found.len() % TOLD == 0 {
-                self.on.progress(0);
+                self.on.alive();
             }
         }
         Ok(found)

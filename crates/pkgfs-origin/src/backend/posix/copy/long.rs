@@ -1,17 +1,24 @@
 //! Copying a file that takes many reads.
 //!
-//! A few readers take its chunks in turn, so that the time one round trip takes is spent
-//! on several; the part from the beginning that is in place grows as they finish. A long
-//! copy can overlap a change: the file's state is checked before, with the storage itself
-//! at the end, and before any part is told to be in place. The digest is taken of what
-//! arrived in the local file, behind the readers, so that nobody who waits for bytes waits
-//! for it.
+//! A few readers take its chunks: those that somebody waits for first, in the order they
+//! were asked for and a little beyond where that runs on; the rest from the beginning,
+//! once nobody has asked for a moment. A program that starts thus gets the parts of a
+//! large library that it touches as soon as it touches them, and the rest does not take
+//! storage and processors from it.
+//!
+//! A long copy can overlap a change: the file's state is checked before, with the storage
+//! itself at the end, and before any part is told to be in place. The digest is taken of
+//! what arrived in the local file, behind the readers, so that nobody who waits for bytes
+//! waits for it.
+
+mod plan;
 
 use std::{
-    collections::BTreeSet,
+    ops::Range,
     os::fd::BorrowedFd,
     sync::{
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
         mpsc,
     },
     thread,
@@ -24,12 +31,13 @@ use rustix::{
     io::{Errno, pread, retry_on_intr},
 };
 
+use self::plan::{Next, Plan};
 use super::{super::status::Ask, CHUNK, Source, write};
 use crate::{Cause, Failure, Fetched, backend::Operation};
 
 /// Reads under way at a time.
 const READERS: u64 = 4;
-/// Bytes after which progress is told, or
+/// Bytes nobody waits for after which progress is told, or
 const TOLD_BYTES: u64 = 4 << 20;
 /// the time after which it is: well below any sensible deadline.
 const TOLD_TIME: Duration = Duration::from_millis(250);
@@ -39,9 +47,12 @@ struct Chunks<'a> {
     source: &'a Source<'a>,
     into: BorrowedFd<'a>,
     size: u64,
-    next: AtomicU64,
+    plan: Mutex<Plan>,
     stop: AtomicBool,
 }
+
+/// A chunk that is in place, and whether somebody waits for it.
+type Arrival = Result<(u64, bool), Failure>;
 
 pub(super) fn fetch(
     source: &Source<'_>,
@@ -52,15 +63,15 @@ pub(super) fn fetch(
     // Whole chunks are asked for by several readers: guessing ahead would fetch twice.
     _ = fadvise(&source.file, 0, None, Advice::Random);
     let size = expected.size;
-    let stop = AtomicBool::new(false);
-    let chunks = Chunks { source, into, size, next: AtomicU64::new(0), stop };
+    let plan = Mutex::new(Plan::new(size.div_ceil(CHUNK)));
+    let chunks = Chunks { source, into, size, plan, stop: AtomicBool::new(false) };
     let copied = thread::scope(|scope| {
         let (sender, arrivals) = mpsc::channel();
-        for _ in 0..READERS.min(chunks.count()) {
+        for first in (0..READERS.min(chunks.count())).map(|reader| reader == 0) {
             let (chunks, sender) = (&chunks, sender.clone());
             let reader = thread::Builder::new().name("origin-chunks".to_owned());
             // One that cannot be started leaves its share to the others.
-            _ = reader.spawn_scoped(scope, move || chunks.read(&sender));
+            _ = reader.spawn_scoped(scope, move || chunks.read(first, &sender));
         }
         drop(sender);
         let outcome = chunks.follow(expected, &arrivals);
@@ -79,19 +90,20 @@ impl Chunks<'_> {
         self.size.div_ceil(CHUNK)
     }
 
-    fn length(&self, chunk: u64) -> u64 {
-        (self.size - chunk * CHUNK).min(CHUNK)
+    fn bytes(&self, chunks: Range<u64>) -> Range<u64> {
+        chunks.start * CHUNK..(chunks.end * CHUNK).min(self.size)
     }
 
-    /// A reader: copies chunks until there are no more, and tells of each.
-    fn read(&self, arrivals: &mpsc::Sender<Result<u64, Failure>>) {
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A reader: copies chunks until there are no more, and tells of each. The first of
+    /// them also takes what nobody asked for.
+    fn read(&self, first: bool, arrivals: &mpsc::Sender<Arrival>) {
         let mut buffer = vec![0; CHUNK as usize];
-        while !self.stop.load(Ordering::Relaxed) {
-            let chunk = self.next.fetch_add(1, Ordering::Relaxed);
-            if chunk >= self.count() {
-                return;
-            }
-            let outcome = self.copy(chunk, &mut buffer).map(|()| chunk);
+        while let Some((chunk, wanted)) = self.next(first) {
+            let outcome = self.copy(chunk, &mut buffer).map(|()| (chunk, wanted));
             let failed = outcome.is_err();
             if arrivals.send(outcome).is_err() || failed {
                 return;
@@ -99,15 +111,36 @@ impl Chunks<'_> {
         }
     }
 
+    /// The next chunk for a reader, and whether somebody waits for it.
+    fn next(&self, first: bool) -> Option<(u64, bool)> {
+        let mut patience = Duration::ZERO;
+        loop {
+            if self.stop.load(Ordering::Relaxed) {
+                return None;
+            }
+            let wishes = self.source.on.wishes(patience);
+            let now = Instant::now();
+            let mut plan = self.plan();
+            for bytes in wishes {
+                plan.wish(bytes.start / CHUNK..bytes.end.div_ceil(CHUNK), now);
+            }
+            match plan.next(first, now) {
+                Next::Chunk { chunk, wanted } => return Some((chunk, wanted)),
+                Next::Wait(longest) => patience = longest,
+                Next::Done => return None,
+            }
+        }
+    }
+
     fn copy(&self, chunk: u64, buffer: &mut [u8]) -> Result<(), Failure> {
-        let start = chunk * CHUNK;
-        let bytes = &mut buffer[..self.length(chunk) as usize];
+        let place = self.bytes(chunk..chunk + 1);
+        let bytes = &mut buffer[..(place.end - place.start) as usize];
         let mut filled = 0;
         while filled < bytes.len() {
             if self.source.on.is_cancelled() {
                 return Err(self.source.failure(Cause::Cancelled));
             }
-            let at = start + filled as u64;
+            let at = place.start + filled as u64;
             let got = retry_on_intr(|| pread(&self.source.file, &mut bytes[filled..], at))
                 .map_err(Failure::at(self.source.path))?;
             self.source.on.count(Operation::Read(got as u64));
@@ -116,45 +149,53 @@ impl Chunks<'_> {
             }
             filled += got;
         }
-        write(self.into, bytes, start).map_err(|errno| self.destination(errno))
+        write(self.into, bytes, place.start).map_err(|errno| self.destination(errno))
     }
 
-    /// Follows the readers: tells what is in place from the beginning, and hashes it.
+    /// Follows the readers: tells what is in place, and hashes what is from the beginning.
     fn follow(
         &self,
         expected: FileState,
-        arrivals: &mpsc::Receiver<Result<u64, Failure>>,
+        arrivals: &mpsc::Receiver<Arrival>,
     ) -> Result<BlobDigest, Failure> {
-        let mut early = BTreeSet::new();
-        let (mut next, mut told, mut told_at) = (0, 0, Instant::now());
+        let mut placed = vec![false; self.count() as usize];
+        let mut untold = Vec::new();
+        let mut told_at = Instant::now();
+        let (mut next, mut hashed, mut wanted) = (0, 0, false);
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; CHUNK as usize];
-        let mut hashed = 0;
         while hashed < self.size {
-            let arrived = match arrivals.try_recv() {
-                Ok(outcome) => outcome?,
-                // Nothing new: go on with what is in place.
-                Err(_) if hashed < told => {
+            let more = match arrivals.try_recv() {
+                Ok(outcome) => Some(outcome?),
+                // Nothing new: tell what has come, then go on with what is in place.
+                Err(_) if wanted => None,
+                Err(_) if hashed < self.bytes(0..next).end => {
                     hashed += self.hash(hashed, &mut buffer, &mut hasher)?;
                     if told_at.elapsed() >= TOLD_TIME {
                         told_at = Instant::now();
-                        self.source.on.progress(told);
+                        self.source.on.alive();
                     }
                     continue;
                 }
                 // The last reader that ends without a word leaves a chunk undone.
-                Err(_) => arrivals.recv().map_err(|_| self.destination(Errno::AGAIN))??,
+                Err(_) => Some(arrivals.recv().map_err(|_| self.destination(Errno::AGAIN))??),
             };
-            early.insert(arrived);
-            while early.remove(&next) {
-                next += 1;
+            if let Some((chunk, waited_for)) = more {
+                untold.push(chunk);
+                wanted |= waited_for;
+                placed[chunk as usize] = true;
+                while placed.get(next as usize) == Some(&true) {
+                    next += 1;
+                }
             }
-            let place = (next * CHUNK).min(self.size);
-            let late = place - told >= TOLD_BYTES || told_at.elapsed() >= TOLD_TIME;
-            if place > told && (told == 0 || late || place == self.size) {
+            let enough = untold.len() as u64 * CHUNK >= TOLD_BYTES;
+            let whole = next == self.count();
+            if (wanted && more.is_none()) || enough || whole || told_at.elapsed() >= TOLD_TIME {
                 self.source.must_be(expected, Ask::Storage)?;
-                (told, told_at) = (place, Instant::now());
-                self.source.on.progress(told);
+                let bytes: Vec<_> =
+                    untold.drain(..).map(|chunk| self.bytes(chunk..chunk + 1)).collect();
+                self.source.on.placed(&bytes);
+                (told_at, wanted) = (Instant::now(), false);
             }
         }
         Ok(BlobDigest::from_bytes(*hasher.finalize().as_bytes()))
