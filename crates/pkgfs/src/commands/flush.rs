@@ -24,8 +24,15 @@ pub(crate) fn run(arguments: &FlushArguments) -> anyhow::Result<Outcome> {
         let text = target.to_str().with_context(|| {
             format!("{} is not UTF-8, so it can be neither mount nor variant", target.display())
         })?;
-        // A path in a mount names the mount, and the variant if there is more to it.
-        let holding = if text.contains('/') { targets::holding(target)? } else { None };
+        // A path in a mount names the mount, and the variant if there is more to it. A
+        // mere name is a package's, unless a mountpoint in this folder is called so.
+        let holding = targets::holding(target)?;
+        let holding = match holding {
+            Some(mount) if !text.contains('/') => {
+                (pkgfs_fuse::resolve(target)? == mount.mountpoint).then_some(mount)
+            }
+            other => other,
+        };
         match holding {
             None => variants.push(text.to_owned()),
             Some(mount) => {
