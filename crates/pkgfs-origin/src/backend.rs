@@ -33,6 +33,10 @@ pub trait Observer: Sync {
     fn alive(&self) {}
     /// For a fetch: these bytes are in place and belong to the state that was asked for.
     fn placed(&self, bytes: &[Range<u64>]);
+    /// Something about storage that its owner should know, in one line.
+    fn tell(&self, note: String) {
+        _ = note;
+    }
     /// Whether the request may be dropped.
     fn is_cancelled(&self) -> bool;
     /// For a fetch: which bytes somebody waits for, each told once. Waits this long for

@@ -79,6 +79,8 @@ pub(crate) enum Body {
     Pong,
     /// The request is getting on.
     Alive,
+    /// Something about storage that its owner should know: the worker has no log.
+    Told(String),
     /// These bytes of the file that is fetched are in place.
     Placed(Vec<Range<u64>>),
     Failed(Failure),

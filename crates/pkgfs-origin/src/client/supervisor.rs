@@ -200,6 +200,10 @@ impl Supervisor {
         match message.body {
             Body::Pong => {}
             Body::Alive => _ = self.schedule.got_on(message.id, now),
+            Body::Told(note) => {
+                self.schedule.got_on(message.id, now);
+                warn!("{note}");
+            }
             Body::Placed(bytes) => {
                 if let Some(job) = self.schedule.got_on(message.id, now) {
                     job.tell(bytes);

@@ -155,6 +155,10 @@ impl Observer for Watch<'_> {
         self.sender.send(self.task.id, self.meter.take(), &placed, &[]);
     }
 
+    fn tell(&self, note: String) {
+        self.sender.send(self.task.id, self.meter.take(), &Body::Told(note), &[]);
+    }
+
     fn is_cancelled(&self) -> bool {
         self.task.steering.cancelled.load(Ordering::Relaxed)
     }

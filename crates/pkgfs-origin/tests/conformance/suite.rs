@@ -80,6 +80,30 @@ pub fn a_file_in_another_state_than_expected_is_not_fetched(backend: &dyn Backen
     }
 }
 
+pub fn what_took_a_files_place_is_a_change(backend: &dyn Backend) {
+    let root = scratch();
+    let parent = root.path().join("parent");
+    fs::create_dir(&parent).unwrap();
+    let path = file(&parent, "f", noise(10));
+    let is = state(&path);
+    let cause = || {
+        let fetched = backend.fetch(&path, is, empty().as_fd(), &Seen::default());
+        fetched.unwrap_err().cause
+    };
+    fs::remove_file(&path).unwrap();
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert_eq!(cause(), Cause::Changed);
+    fs::remove_file(&path).unwrap();
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert_eq!(cause(), Cause::Changed);
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert_eq!(cause(), Cause::Changed);
+    fs::remove_dir_all(&parent).unwrap();
+    fs::write(&parent, "").unwrap();
+    assert_eq!(cause(), Cause::Changed);
+}
+
 pub fn a_file_that_ends_before_its_size_is_not_fetched(backend: &dyn Backend) {
     // sysfs says 4096 bytes of each file, and gives fewer.
     let path = std::path::Path::new("/sys/kernel/uevent_seqnum");
@@ -153,8 +177,9 @@ pub fn a_missing_file_is_told_from_a_directory_and_from_a_parent_that_is_a_file(
         ]
     };
     assert_eq!(causes(&missing), [Cause::NotFound; 2]);
-    assert_eq!(causes(&below), [Cause::NotADirectory; 2]);
-    assert_eq!(causes(root.path()), [Cause::IsADirectory; 2]);
+    // A fetch names the state it expects of a file: anything else there is a change.
+    assert_eq!(causes(&below), [Cause::NotADirectory, Cause::Changed]);
+    assert_eq!(causes(root.path()), [Cause::IsADirectory, Cause::Changed]);
     let bounds = LinkBounds::of_variant(root.path().into(), vec![]);
     assert_eq!(backend.list(&path, &bounds, on).unwrap_err().cause, Cause::NotADirectory);
     assert_eq!(backend.list(&missing, &bounds, on).unwrap_err().cause, Cause::NotFound);

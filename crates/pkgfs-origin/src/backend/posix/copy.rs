@@ -14,7 +14,7 @@ use std::{
 
 use pkgfs_manifest::{BlobDigest, FileState};
 use rustix::{
-    fs::{FileType, OFlags},
+    fs::{FileType, OFlags, lstat},
     io::{Errno, pread, pwrite, retry_on_intr},
 };
 
@@ -31,6 +31,31 @@ use crate::{
 const CHUNK: u64 = 1 << 20;
 
 pub(super) fn fetch(
+    path: &Path,
+    expected: FileState,
+    into: BorrowedFd<'_>,
+    on: &dyn Observer,
+) -> Result<Fetched, Failure> {
+    copy(path, expected, into, on).map_err(|failure| match failure.cause {
+        // What took a file's place fails in ways of its own when it is opened or read.
+        Cause::Io(_) | Cause::IsADirectory | Cause::NotADirectory if !is_file(path, on) => {
+            Failure::new(path, Cause::Changed)
+        }
+        _ => failure,
+    })
+}
+
+/// Whether storage says so, or does not say that it is not: an unreachable storage has not
+/// changed.
+fn is_file(path: &Path, on: &dyn Observer) -> bool {
+    on.count(Operation::Stat);
+    match lstat(path) {
+        Ok(found) => FileType::from_raw_mode(found.st_mode) == FileType::RegularFile,
+        Err(errno) => !matches!(errno, Errno::NOENT | Errno::NOTDIR),
+    }
+}
+
+fn copy(
     path: &Path,
     expected: FileState,
     into: BorrowedFd<'_>,

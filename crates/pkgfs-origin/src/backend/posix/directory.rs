@@ -204,10 +204,11 @@ impl Reader<'_> {
         Ok(match by_target(self.bounds, self.anchor()?, self.place.below, text, &target, is_dir) {
             ByTarget::Link(link) => Followed::Link(link),
             ByTarget::Loop(link) => {
-                tracing::warn!(
-                    dir = %self.dir.display(), target = %target.display(),
-                    "a link leads back to a directory that holds it; shown as a link"
-                );
+                self.on.tell(format!(
+                    "a link in {} leads back to {}, which holds it; shown as a link",
+                    self.dir.display(),
+                    target.display()
+                ));
                 Followed::Link(link)
             }
             ByTarget::InPlace => Followed::InPlace(Shown {
