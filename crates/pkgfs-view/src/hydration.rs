@@ -211,7 +211,12 @@ impl Hydration {
         let changed = || OriginError::Changed { path: wanted.source.clone() };
         let read = self.origin.read(&wanted.source, wanted.state.size).await;
         let (bytes, state) = match read {
-            Err(OriginError::TooLarge { .. }) => return Err(changed()),
+            // It was a file of this size when it was listed.
+            Err(
+                OriginError::TooLarge { .. }
+                | OriginError::IsADirectory { .. }
+                | OriginError::NotADirectory { .. },
+            ) => return Err(changed()),
             other => other?,
         };
         if state != wanted.state {

@@ -92,7 +92,8 @@ pub(super) fn read(
         FileType::RegularFile if state.size <= limit => {}
         FileType::RegularFile => return Err(source.failure(Cause::TooLarge)),
         FileType::Directory => return Err(source.failure(Cause::IsADirectory)),
-        _ => return Err(source.failure(Cause::Io(Errno::INVAL.raw_os_error()))),
+        // Whoever asks for a fifo's content has seen a file there.
+        _ => return Err(source.failure(Cause::Changed)),
     }
     let mut buffer = vec![0; (state.size + 1).min(CHUNK) as usize];
     let mut content = Vec::new();
