@@ -39,6 +39,11 @@ pub trait Observer: Sync {
     }
     /// Whether the request may be dropped.
     fn is_cancelled(&self) -> bool;
+    /// How long nobody has asked for anything, of this request or another: what nobody
+    /// waits for is best done then.
+    fn quiet(&self) -> Duration {
+        Duration::MAX
+    }
     /// For a fetch: which bytes somebody waits for, each told once. Waits this long for
     /// somebody to.
     fn wishes(&self, patience: Duration) -> Vec<Range<u64>> {

@@ -11,7 +11,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::io::Errno;
@@ -53,6 +53,8 @@ struct Shared {
     sender: Arc<Sender>,
     queue: Mutex<Queue>,
     more: Condvar,
+    /// When something was last asked for.
+    asked: Mutex<Instant>,
 }
 
 /// Serves requests, each on a thread of its own.
@@ -60,10 +62,17 @@ pub(super) struct Service(Arc<Shared>);
 
 impl Service {
     pub(super) fn new(backend: Arc<dyn Backend>, sender: Arc<Sender>) -> Self {
-        Self(Arc::new(Shared { backend, sender, queue: Mutex::default(), more: Condvar::new() }))
+        Self(Arc::new(Shared {
+            backend,
+            sender,
+            queue: Mutex::default(),
+            more: Condvar::new(),
+            asked: Mutex::new(Instant::now()),
+        }))
     }
 
     pub(super) fn submit(&mut self, id: u64, request: Request, into: Option<OwnedFd>) {
+        *locked(&self.0.asked) = Instant::now();
         let steering = Arc::<Steering>::default();
         let mut queue = self.0.lock();
         queue.running.insert(id, steering.clone());
@@ -87,6 +96,7 @@ impl Service {
 
     pub(super) fn wish(&self, id: u64, bytes: Range<u64>) {
         if let Some(steering) = self.0.lock().running.get(&id) {
+            *locked(&self.0.asked) = Instant::now();
             locked(&steering.wishes).push(bytes);
             steering.wished.notify_all();
         }
@@ -102,7 +112,7 @@ impl Shared {
         loop {
             let task = self.next();
             let meter = Meter::default();
-            let on = Watch { task: &task, meter: &meter, sender: &self.sender };
+            let on = Watch { task: &task, meter: &meter, shared: self };
             // A bug in a backend must not cost the other requests their worker.
             let served = catch_unwind(AssertUnwindSafe(|| serve(&*self.backend, &task, &on)));
             let (body, raw) = served.unwrap_or_else(|_| {
@@ -138,7 +148,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Watch<'a> {
     task: &'a Task,
     meter: &'a Meter,
-    sender: &'a Sender,
+    shared: &'a Shared,
 }
 
 impl Observer for Watch<'_> {
@@ -147,20 +157,24 @@ impl Observer for Watch<'_> {
     }
 
     fn alive(&self) {
-        self.sender.send(self.task.id, self.meter.take(), &Body::Alive, &[]);
+        self.shared.sender.send(self.task.id, self.meter.take(), &Body::Alive, &[]);
     }
 
     fn placed(&self, bytes: &[Range<u64>]) {
         let placed = Body::Placed(bytes.to_vec());
-        self.sender.send(self.task.id, self.meter.take(), &placed, &[]);
+        self.shared.sender.send(self.task.id, self.meter.take(), &placed, &[]);
     }
 
     fn tell(&self, note: String) {
-        self.sender.send(self.task.id, self.meter.take(), &Body::Told(note), &[]);
+        self.shared.sender.send(self.task.id, self.meter.take(), &Body::Told(note), &[]);
     }
 
     fn is_cancelled(&self) -> bool {
         self.task.steering.cancelled.load(Ordering::Relaxed)
+    }
+
+    fn quiet(&self) -> Duration {
+        locked(&self.shared.asked).elapsed()
     }
 
     fn wishes(&self, patience: Duration) -> Vec<Range<u64>> {

@@ -20,7 +20,7 @@ use std::{
 
 use pkgfs_manifest::{Entry, Kind, Listing};
 use rustix::{
-    fs::{AtFlags, Dir, FileType, OFlags, Stat, fstat, readlinkat, stat, statat},
+    fs::{AtFlags, FileType, OFlags, RawDir, Stat, fstat, readlinkat, stat, statat},
     io::Errno,
 };
 
@@ -79,6 +79,9 @@ pub(super) fn list(dir: &Path, bounds: &LinkBounds, on: &dyn Observer) -> Result
     Ok(Listing::new(status::attributes(&own), found.into_iter().flatten().collect()))
 }
 
+/// Bytes of entries asked for at a time: each time is a round trip to storage.
+const AT_ONCE: usize = 256 << 10;
+
 /// Names in a directory and what it says they are.
 fn entries(
     fd: BorrowedFd<'_>,
@@ -87,14 +90,15 @@ fn entries(
 ) -> Result<Vec<(Box<CStr>, FileType)>, Failure> {
     on.count(Operation::List);
     let mut names = Vec::new();
-    let dir = Dir::read_from(fd).map_err(Failure::at(path))?;
-    for entry in dir {
+    let mut buffer = Vec::with_capacity(AT_ONCE);
+    let mut dir = RawDir::new(fd, buffer.spare_capacity_mut());
+    while let Some(entry) = dir.next() {
         let entry = entry.map_err(Failure::at(path))?;
         if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
             names.push((entry.file_name().into(), entry.file_type()));
-        }
-        if names.len() % TOLD == 0 {
-            on.alive();
+            if names.len() % TOLD == 0 {
+                on.alive();
+            }
         }
     }
     Ok(names)

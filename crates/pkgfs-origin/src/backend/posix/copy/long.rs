@@ -2,7 +2,7 @@
 //!
 //! A few readers take its chunks: those that somebody waits for first, in the order they
 //! were asked for and a little beyond where that runs on; the rest from the beginning,
-//! once nobody has asked for a moment. A program that starts thus gets the parts of a
+//! once nobody has asked for anything for a moment. A program that starts thus gets the parts of a
 //! large library that it touches as soon as it touches them, and the rest does not take
 //! storage and processors from it.
 //!
@@ -19,7 +19,7 @@ use std::{
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
-        mpsc,
+        mpsc::{self, RecvTimeoutError},
     },
     thread,
     time::{Duration, Instant},
@@ -32,9 +32,14 @@ use rustix::{
 };
 
 use self::plan::{Next, Plan};
-use super::{super::status::Ask, CHUNK, Source, write};
+use super::{super::status::Ask, Source, write};
 use crate::{Cause, Failure, Fetched, backend::Operation};
 
+/// What is asked for and told of a file at least: a little more than what a page fault
+/// asks for.
+const CHUNK: u64 = 256 << 10;
+/// Chunks that one read takes at most.
+const RUN: u64 = 4;
 /// Reads under way at a time.
 const READERS: u64 = 4;
 /// Bytes nobody waits for after which progress is told, or
@@ -51,8 +56,8 @@ struct Chunks<'a> {
     stop: AtomicBool,
 }
 
-/// A chunk that is in place, and whether somebody waits for it.
-type Arrival = Result<(u64, bool), Failure>;
+/// Chunks that are in place, and whether somebody waits for them.
+type Arrival = Result<(Range<u64>, bool), Failure>;
 
 pub(super) fn fetch(
     source: &Source<'_>,
@@ -101,9 +106,9 @@ impl Chunks<'_> {
     /// A reader: copies chunks until there are no more, and tells of each. The first of
     /// them also takes what nobody asked for.
     fn read(&self, first: bool, arrivals: &mpsc::Sender<Arrival>) {
-        let mut buffer = vec![0; CHUNK as usize];
-        while let Some((chunk, wanted)) = self.next(first) {
-            let outcome = self.copy(chunk, &mut buffer).map(|()| (chunk, wanted));
+        let mut buffer = vec![0; (RUN * CHUNK) as usize];
+        while let Some((chunks, wanted)) = self.next(first) {
+            let outcome = self.copy(chunks.clone(), &mut buffer).map(|()| (chunks, wanted));
             let failed = outcome.is_err();
             if arrivals.send(outcome).is_err() || failed {
                 return;
@@ -111,8 +116,8 @@ impl Chunks<'_> {
         }
     }
 
-    /// The next chunk for a reader, and whether somebody waits for it.
-    fn next(&self, first: bool) -> Option<(u64, bool)> {
+    /// The next chunks for a reader, and whether somebody waits for them.
+    fn next(&self, first: bool) -> Option<(Range<u64>, bool)> {
         let mut patience = Duration::ZERO;
         loop {
             if self.stop.load(Ordering::Relaxed) {
@@ -122,18 +127,18 @@ impl Chunks<'_> {
             let now = Instant::now();
             let mut plan = self.plan();
             for bytes in wishes {
-                plan.wish(bytes.start / CHUNK..bytes.end.div_ceil(CHUNK), now);
+                plan.wish(bytes.start / CHUNK..bytes.end.div_ceil(CHUNK));
             }
-            match plan.next(first, now) {
-                Next::Chunk { chunk, wanted } => return Some((chunk, wanted)),
+            match plan.next(first, RUN, self.source.on.quiet(), now) {
+                Next::Chunks { chunks, wanted } => return Some((chunks, wanted)),
                 Next::Wait(longest) => patience = longest,
                 Next::Done => return None,
             }
         }
     }
 
-    fn copy(&self, chunk: u64, buffer: &mut [u8]) -> Result<(), Failure> {
-        let place = self.bytes(chunk..chunk + 1);
+    fn copy(&self, chunks: Range<u64>, buffer: &mut [u8]) -> Result<(), Failure> {
+        let place = self.bytes(chunks);
         let bytes = &mut buffer[..(place.end - place.start) as usize];
         let mut filled = 0;
         while filled < bytes.len() {
@@ -163,38 +168,49 @@ impl Chunks<'_> {
         let mut told_at = Instant::now();
         let (mut next, mut hashed, mut wanted) = (0, 0, false);
         let mut hasher = blake3::Hasher::new();
-        let mut buffer = vec![0; CHUNK as usize];
+        let mut buffer = vec![0; (RUN * CHUNK) as usize];
         while hashed < self.size {
             let more = match arrivals.try_recv() {
                 Ok(outcome) => Some(outcome?),
                 // Nothing new: tell what has come, then go on with what is in place.
                 Err(_) if wanted => None,
                 Err(_) if hashed < self.bytes(0..next).end => {
-                    hashed += self.hash(hashed, &mut buffer, &mut hasher)?;
+                    let place = self.bytes(0..next).end - hashed;
+                    let most = place.min(RUN * CHUNK) as usize;
+                    hashed += self.hash(hashed, &mut buffer[..most], &mut hasher)?;
                     if told_at.elapsed() >= TOLD_TIME {
                         told_at = Instant::now();
                         self.source.on.alive();
                     }
                     continue;
                 }
-                // The last reader that ends without a word leaves a chunk undone.
-                Err(_) => Some(arrivals.recv().map_err(|_| self.destination(Errno::AGAIN))??),
+                Err(_) => match arrivals.recv_timeout(TOLD_TIME) {
+                    Ok(outcome) => Some(outcome?),
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.source.on.alive();
+                        None
+                    }
+                    // The last reader that ends without a word leaves a chunk undone.
+                    Err(RecvTimeoutError::Disconnected) => {
+                        return Err(self.destination(Errno::AGAIN));
+                    }
+                },
             };
-            if let Some((chunk, waited_for)) = more {
-                untold.push(chunk);
+            let idle = more.is_none();
+            if let Some((chunks, waited_for)) = more {
                 wanted |= waited_for;
-                placed[chunk as usize] = true;
+                placed[chunks.start as usize..chunks.end as usize].fill(true);
                 while placed.get(next as usize) == Some(&true) {
                     next += 1;
                 }
+                untold.push(self.bytes(chunks));
             }
-            let enough = untold.len() as u64 * CHUNK >= TOLD_BYTES;
+            let enough =
+                untold.iter().map(|bytes| bytes.end - bytes.start).sum::<u64>() >= TOLD_BYTES;
             let whole = next == self.count();
-            if (wanted && more.is_none()) || enough || whole || told_at.elapsed() >= TOLD_TIME {
+            if (wanted && idle) || enough || whole || told_at.elapsed() >= TOLD_TIME {
                 self.source.must_be(expected, Ask::Storage)?;
-                let bytes: Vec<_> =
-                    untold.drain(..).map(|chunk| self.bytes(chunk..chunk + 1)).collect();
-                self.source.on.placed(&bytes);
+                self.source.on.placed(&std::mem::take(&mut untold));
                 (told_at, wanted) = (Instant::now(), false);
             }
         }
@@ -208,7 +224,7 @@ impl Chunks<'_> {
         buffer: &mut [u8],
         hasher: &mut blake3::Hasher,
     ) -> Result<u64, Failure> {
-        let want = (self.size - from).min(CHUNK) as usize;
+        let want = (self.size - from).min(buffer.len() as u64) as usize;
         let got = retry_on_intr(|| pread(self.into, &mut buffer[..want], from))
             .map_err(|errno| self.destination(errno))?;
         if got == 0 {

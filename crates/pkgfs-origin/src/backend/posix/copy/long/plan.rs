@@ -6,10 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// After a wish, chunks that nobody asked for wait for this long.
-const LULL: Duration = Duration::from_millis(100);
+/// Once somebody has wished for something, chunks that nobody wished for wait until
+/// nothing was asked of storage for this long,
+const LULL: Duration = Duration::from_millis(250);
+/// or they have waited for this long: a file is whole in the end.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Chunks asked for beyond a wish that goes on where another ended.
-const BEYOND: u64 = 3;
+const BEYOND: u64 = 12;
 
 /// Chunks taken, and chunks wished for.
 pub(super) struct Plan {
@@ -18,15 +21,16 @@ pub(super) struct Plan {
     queue: VecDeque<u64>,
     /// All before it are taken.
     cursor: u64,
-    /// Before this, only what is wished for is taken by most readers.
-    quiet: Option<Instant>,
+    /// When somebody first wished for something, or a chunk that nobody wished for was
+    /// last taken after that.
+    waiting: Option<Instant>,
 }
 
 /// What a reader is to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    Chunk {
-        chunk: u64,
+    Chunks {
+        chunks: Range<u64>,
         wanted: bool,
     },
     /// Look again when there is a wish, or after this time.
@@ -37,11 +41,11 @@ pub(super) enum Next {
 impl Plan {
     pub(super) fn new(chunks: u64) -> Self {
         let none = vec![false; chunks as usize];
-        Self { taken: none.clone(), wished: none, queue: VecDeque::new(), cursor: 0, quiet: None }
+        Self { taken: none.clone(), wished: none, queue: VecDeque::new(), cursor: 0, waiting: None }
     }
 
     /// Somebody waits for these chunks.
-    pub(super) fn wish(&mut self, chunks: Range<u64>, now: Instant) {
+    pub(super) fn wish(&mut self, chunks: Range<u64>) {
         let count = self.taken.len() as u64;
         let runs_on = chunks.start > 0
             && self.wished.get(chunks.start as usize - 1).copied().unwrap_or_default();
@@ -50,16 +54,25 @@ impl Plan {
             self.wished[chunk as usize] |= chunks.contains(&chunk);
             self.queue.push_back(chunk);
         }
-        self.quiet = Some(now + LULL);
+        self.waiting.get_or_insert_with(Instant::now);
     }
 
-    /// The next chunk. Only one reader, the first, takes what nobody wished for once
-    /// anybody has wished for anything.
-    pub(super) fn next(&mut self, first: bool, now: Instant) -> Next {
+    /// The next chunks, at most `run` that follow each other. Only one reader, the first,
+    /// takes what nobody wished for once anybody has wished for anything.
+    pub(super) fn next(&mut self, first: bool, run: u64, quiet: Duration, now: Instant) -> Next {
         while let Some(chunk) = self.queue.pop_front() {
             if !self.taken[chunk as usize] {
                 self.taken[chunk as usize] = true;
-                return Next::Chunk { chunk, wanted: true };
+                let mut end = chunk + 1;
+                while end < chunk + run
+                    && self.queue.front() == Some(&end)
+                    && !self.taken[end as usize]
+                {
+                    self.queue.pop_front();
+                    self.taken[end as usize] = true;
+                    end += 1;
+                }
+                return Next::Chunks { chunks: chunk..end, wanted: true };
             }
         }
         while self.taken.get(self.cursor as usize) == Some(&true) {
@@ -68,12 +81,23 @@ impl Plan {
         if self.cursor == self.taken.len() as u64 {
             return Next::Done;
         }
-        match self.quiet {
-            Some(until) if now < until => Next::Wait(until - now),
-            Some(_) if !first => Next::Wait(LULL),
-            _ => {
-                self.taken[self.cursor as usize] = true;
-                Next::Chunk { chunk: self.cursor, wanted: false }
+        match &mut self.waiting {
+            Some(_) if !first => Next::Wait(LONGEST_WAIT),
+            Some(since) if quiet < LULL && now.duration_since(*since) < LONGEST_WAIT => {
+                Next::Wait(LULL - quiet)
+            }
+            waiting => {
+                if let Some(since) = waiting {
+                    *since = now;
+                }
+                let start = self.cursor;
+                while self.cursor < start + run
+                    && self.taken.get(self.cursor as usize) == Some(&false)
+                {
+                    self.taken[self.cursor as usize] = true;
+                    self.cursor += 1;
+                }
+                Next::Chunks { chunks: start..self.cursor, wanted: false }
             }
         }
     }
@@ -83,46 +107,56 @@ impl Plan {
 mod tests {
     use super::*;
 
-    fn all(plan: &mut Plan, now: Instant) -> Vec<u64> {
-        std::iter::from_fn(|| match plan.next(true, now) {
-            Next::Chunk { chunk, .. } => Some(chunk),
+    /// What the first reader takes when storage was quiet for this long.
+    fn taken(plan: &mut Plan, quiet: Duration) -> Vec<Range<u64>> {
+        std::iter::from_fn(|| match plan.next(true, 3, quiet, Instant::now()) {
+            Next::Chunks { chunks, .. } => Some(chunks),
             Next::Wait(_) | Next::Done => None,
         })
         .collect()
     }
 
     #[test]
-    fn without_wishes_all_readers_go_from_the_beginning() {
-        let now = Instant::now();
-        let mut plan = Plan::new(3);
-        assert_eq!(plan.next(false, now), Next::Chunk { chunk: 0, wanted: false });
-        assert_eq!(all(&mut plan, now), [1, 2]);
-        assert_eq!(plan.next(true, now), Next::Done);
+    fn without_wishes_all_readers_go_from_the_beginning_at_once() {
+        let mut plan = Plan::new(5);
+        let next = plan.next(false, 3, Duration::ZERO, Instant::now());
+        assert_eq!(next, Next::Chunks { chunks: 0..3, wanted: false });
+        assert_eq!(taken(&mut plan, Duration::ZERO), vec![3..5]);
+        assert_eq!(plan.next(true, 3, Duration::ZERO, Instant::now()), Next::Done);
     }
 
     #[test]
-    fn wishes_come_first_and_the_rest_waits_for_a_lull_and_for_one_reader() {
-        let now = Instant::now();
+    fn wishes_come_first_and_the_rest_waits_for_quiet_and_for_one_reader() {
         let mut plan = Plan::new(10);
-        plan.wish(7..8, now);
-        plan.wish(4..6, now);
-        assert_eq!(all(&mut plan, now), [7, 4, 5]);
-        assert_eq!(plan.next(true, now), Next::Wait(LULL));
-        let later = now + LULL;
-        assert_eq!(plan.next(false, later), Next::Wait(LULL));
-        assert_eq!(all(&mut plan, later), [0, 1, 2, 3, 6, 8, 9]);
-        assert_eq!(plan.next(false, later), Next::Done);
+        plan.wish(7..8);
+        plan.wish(4..6);
+        assert_eq!(taken(&mut plan, Duration::ZERO), [7..8, 4..6]);
+        let now = Instant::now();
+        assert_eq!(plan.next(true, 3, Duration::ZERO, now), Next::Wait(LULL));
+        assert_eq!(plan.next(false, 3, LULL, now), Next::Wait(LONGEST_WAIT));
+        assert_eq!(taken(&mut plan, LULL), [0..3, 3..4, 6..7, 8..10]);
+        assert_eq!(plan.next(false, 3, LULL, now), Next::Done);
     }
 
     #[test]
-    fn a_wish_that_runs_on_asks_for_a_little_beyond_and_never_past_the_end() {
-        let now = Instant::now();
+    fn the_rest_follows_in_the_end_however_busy_storage_is() {
+        let mut plan = Plan::new(9);
+        plan.wish(8..9);
+        let later = Instant::now() + LONGEST_WAIT;
+        let next = |plan: &mut Plan| plan.next(true, 3, Duration::ZERO, later);
+        assert_eq!(next(&mut plan), Next::Chunks { chunks: 8..9, wanted: true });
+        assert_eq!(next(&mut plan), Next::Chunks { chunks: 0..3, wanted: false });
+        assert_eq!(next(&mut plan), Next::Wait(LULL));
+    }
+
+    #[test]
+    fn a_wish_that_runs_on_asks_for_more_beyond_and_never_past_the_end() {
         let mut plan = Plan::new(6);
-        plan.wish(0..1, now);
-        assert_eq!(all(&mut plan, now), [0]);
-        plan.wish(1..2, now);
-        assert_eq!(all(&mut plan, now), [1, 2, 3, 4]);
-        plan.wish(5..9, now);
-        assert_eq!(all(&mut plan, now), [5]);
+        plan.wish(0..1);
+        assert_eq!(taken(&mut plan, Duration::ZERO), vec![0..1]);
+        plan.wish(1..2);
+        assert_eq!(taken(&mut plan, Duration::ZERO), [1..4, 4..6]);
+        plan.wish(5..9);
+        assert_eq!(plan.next(true, 3, Duration::ZERO, Instant::now()), Next::Done);
     }
 }
