@@ -1,0 +1,14 @@
+//! The view of a payload, through the real mount: is it what origin has, does it run, is origin
+//! asked once and no more, and what becomes of a file that origin changes.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod change;
+mod comparison;
+mod economy;
+mod fidelity;
+mod flush;
+mod large;
+mod links;
+mod programs;
+mod tree;
+mod users;
