@@ -8,7 +8,7 @@ mod posix;
 
 use std::{
     ops::Range,
-    os::fd::BorrowedFd,
+    os::fd::{BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -39,6 +39,11 @@ pub trait Observer: Sync {
     }
     /// Whether the request may be dropped.
     fn is_cancelled(&self) -> bool;
+    /// A file of storage is done with. Closing it may be one more round trip, which need
+    /// not hold up the answer.
+    fn done_with(&self, file: OwnedFd) {
+        drop(file);
+    }
     /// How long nobody has asked for anything, of this request or another: what nobody
     /// waits for is best done then.
     fn quiet(&self) -> Duration {

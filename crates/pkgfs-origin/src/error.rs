@@ -61,6 +61,8 @@ impl Failure {
                 Errno::ACCESS | Errno::PERM => Cause::Denied,
                 Errno::NOTDIR => Cause::NotADirectory,
                 Errno::ISDIR => Cause::IsADirectory,
+                // NFS: what was open is gone from the server.
+                Errno::STALE => Cause::Changed,
                 other => Cause::Io(other.raw_os_error()),
             };
             Self::new(path, cause)

@@ -1,10 +1,10 @@
 //! The process that reads shared storage.
 //!
 //! It gets its requests on standard input, a socket, and knows nothing of the daemon
-//! but that: no store, no lock, no mount, no other descriptor. One thread, which never
-//! touches storage, takes requests off the socket and answers pings, so that a hung
-//! storage is told from a dead process. Each request is served by a thread of its
-//! own from a pool that grows as needed; the client bounds how many there are.
+//! but that: no store, no lock, no mount, no other descriptor. Its threads take turns at
+//! the socket, so that there is always one that answers pings and a hung storage is told
+//! from a dead process. Each request is served by a thread of its own from a pool that
+//! grows as needed; the client bounds how many there are.
 //!
 //! It ends when the daemon does: the socket ends, and the kernel kills it
 //! (`PR_SET_PDEATHSIG`) should it be stopped just then.
@@ -26,12 +26,8 @@ use rustix::{
     process::{Signal, set_parent_process_death_signal},
 };
 
-use crate::{
-    backend::{Backend, Posix},
-    protocol::{Body, Envelope, Request},
-};
+use crate::backend::Posix;
 use connection::{Receiver, Sender};
-use service::Service;
 
 /// Runs the worker: the whole of the program that
 /// [`OriginSettings::command`](crate::OriginSettings::command) names.
@@ -47,32 +43,11 @@ pub fn main() -> ExitCode {
     // A working directory would keep a mount busy.
     _ = std::env::set_current_dir("/");
     close_all_but(&socket);
-    serve(socket.into(), Arc::new(Posix));
+    let socket = UnixStream::from(socket);
+    let Ok(sender) = socket.try_clone().map(Sender::new) else { return ExitCode::FAILURE };
+    service::serve(Arc::new(Posix), sender, Receiver::new(socket));
     // Threads that hang in storage are not waited for.
     std::process::exit(0)
-}
-
-/// Serves requests until the client is gone.
-fn serve(socket: UnixStream, backend: Arc<dyn Backend>) {
-    let Ok(sender) = socket.try_clone().map(Sender::new) else { return };
-    let sender = Arc::new(sender);
-    let mut receiver = Receiver::new(socket);
-    let mut service = Service::new(backend, sender.clone());
-    while let Ok(Some(batch)) = receiver.receive() {
-        for Envelope { id, request } in batch {
-            match request {
-                Request::Ping => sender.send(id, Default::default(), &Body::Pong, &[]),
-                Request::Cancel => service.cancel(id),
-                Request::Want { from, to } => service.wish(id, from..to),
-                Request::Fetch { path, expected } => {
-                    // A fetch without its file: the conversation makes no sense.
-                    let Some(into) = receiver.take_file() else { return };
-                    service.submit(id, Request::Fetch { path, expected }, Some(into));
-                }
-                request => service.submit(id, request, None),
-            }
-        }
-    }
 }
 
 /// Closes what a careless parent has left open for us.

@@ -16,12 +16,12 @@ use std::{
 
 use rustix::io::Errno;
 
-use super::connection::Sender;
+use super::connection::{Receiver, Sender};
 use crate::{
     Cause, Failure,
     backend::{Backend, Observer, Operation},
     counters::Meter,
-    protocol::{Body, Request},
+    protocol::{Body, Envelope, Request},
 };
 
 /// One request to serve.
@@ -40,98 +40,165 @@ struct Steering {
     wished: Condvar,
 }
 
+/// What a thread may have to do.
+enum Turn {
+    /// Serve this request.
+    Serve(Task),
+    /// Take the next requests off the socket.
+    Receive,
+}
+
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Task>,
+    turns: VecDeque<Turn>,
     idle: usize,
     /// Requests not answered yet, and how to tell them to stop.
     running: HashMap<u64, Arc<Steering>>,
+    /// The client is gone.
+    over: bool,
 }
 
 struct Shared {
     backend: Arc<dyn Backend>,
-    sender: Arc<Sender>,
+    sender: Sender,
+    /// Locked by the thread whose turn it is to receive.
+    receiver: Mutex<Receiver>,
     queue: Mutex<Queue>,
     more: Condvar,
+    ended: Condvar,
     /// When something was last asked for.
     asked: Mutex<Instant>,
 }
 
-/// Serves requests, each on a thread of its own.
-pub(super) struct Service(Arc<Shared>);
+/// Serves requests, each on a thread of its own, until the client is gone.
+///
+/// One thread at a time receives. It serves the first request that it gets by itself,
+/// when it has passed its turn to receive on: no request waits for a second thread to
+/// wake up, and there is always one that answers pings.
+pub(super) fn serve(backend: Arc<dyn Backend>, sender: Sender, receiver: Receiver) {
+    let shared = Arc::new(Shared {
+        backend,
+        sender,
+        receiver: Mutex::new(receiver),
+        queue: Mutex::default(),
+        more: Condvar::new(),
+        ended: Condvar::new(),
+        asked: Mutex::new(Instant::now()),
+    });
+    shared.add([Turn::Receive]);
+    let queue = shared.lock();
+    // Threads that hang in storage are not waited for.
+    drop(shared.ended.wait_while(queue, |queue| !queue.over));
+}
 
-impl Service {
-    pub(super) fn new(backend: Arc<dyn Backend>, sender: Arc<Sender>) -> Self {
-        Self(Arc::new(Shared {
-            backend,
-            sender,
-            queue: Mutex::default(),
-            more: Condvar::new(),
-            asked: Mutex::new(Instant::now()),
-        }))
-    }
-
-    pub(super) fn submit(&mut self, id: u64, request: Request, into: Option<OwnedFd>) {
-        *locked(&self.0.asked) = Instant::now();
-        let steering = Arc::<Steering>::default();
-        let mut queue = self.0.lock();
-        queue.running.insert(id, steering.clone());
-        queue.waiting.push_back(Task { id, request, into, steering });
-        if queue.waiting.len() > queue.idle {
-            let shared = self.0.clone();
-            let thread = thread::Builder::new().name("origin".to_owned());
-            // Without a new thread, the next that is free takes it.
-            _ = thread.spawn(move || shared.work());
+impl Shared {
+    /// Puts turns into the queue, with threads for them.
+    fn add(self: &Arc<Self>, turns: impl IntoIterator<Item = Turn>) {
+        let mut queue = self.lock();
+        for turn in turns {
+            queue.turns.push_back(turn);
+            if queue.turns.len() > queue.idle {
+                let shared = self.clone();
+                let thread = thread::Builder::new().name("origin".to_owned());
+                // Without a new thread, the next that is free takes it.
+                _ = thread.spawn(move || shared.work());
+            }
+            self.more.notify_one();
         }
-        drop(queue);
-        self.0.more.notify_one();
     }
 
-    pub(super) fn cancel(&self, id: u64) {
-        if let Some(steering) = self.0.lock().running.get(&id) {
+    /// Receives until there is something to serve, passes the turn on, and gives the
+    /// first request to be served; `None` when the client is gone.
+    fn receive(self: &Arc<Self>) -> Option<Task> {
+        let mut receiver = locked(&self.receiver);
+        while let Ok(Some(batch)) = receiver.receive() {
+            let mut tasks = Vec::new();
+            for Envelope { id, request } in batch {
+                match request {
+                    Request::Ping => self.sender.send(id, Default::default(), &Body::Pong, &[]),
+                    Request::Cancel => self.cancel(id),
+                    Request::Want { from, to } => self.wish(id, from..to),
+                    request => {
+                        let fills = matches!(request, Request::Fetch { .. });
+                        let into = if fills { receiver.take_file() } else { None };
+                        tasks.push(self.task(id, request, into));
+                    }
+                }
+            }
+            let mut tasks = tasks.into_iter();
+            if let Some(mine) = tasks.next() {
+                drop(receiver);
+                self.add(tasks.map(Turn::Serve).chain([Turn::Receive]));
+                return Some(mine);
+            }
+        }
+        self.lock().over = true;
+        self.ended.notify_all();
+        None
+    }
+
+    fn task(&self, id: u64, request: Request, into: Option<OwnedFd>) -> Task {
+        *locked(&self.asked) = Instant::now();
+        let steering = Arc::<Steering>::default();
+        self.lock().running.insert(id, steering.clone());
+        Task { id, request, into, steering }
+    }
+
+    fn cancel(&self, id: u64) {
+        if let Some(steering) = self.lock().running.get(&id) {
             steering.cancelled.store(true, Ordering::Relaxed);
             steering.wished.notify_all();
         }
     }
 
-    pub(super) fn wish(&self, id: u64, bytes: Range<u64>) {
-        if let Some(steering) = self.0.lock().running.get(&id) {
-            *locked(&self.0.asked) = Instant::now();
+    fn wish(&self, id: u64, bytes: Range<u64>) {
+        if let Some(steering) = self.lock().running.get(&id) {
+            *locked(&self.asked) = Instant::now();
             locked(&steering.wishes).push(bytes);
             steering.wished.notify_all();
         }
     }
-}
-
-impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         locked(&self.queue)
     }
 
-    fn work(&self) {
+    fn work(self: &Arc<Self>) {
         loop {
-            let task = self.next();
+            let task = match self.next() {
+                Turn::Serve(task) => task,
+                Turn::Receive => match self.receive() {
+                    Some(task) => task,
+                    None => return,
+                },
+            };
             let meter = Meter::default();
-            let on = Watch { task: &task, meter: &meter, shared: self };
+            let done = Mutex::default();
+            let on = Watch { task: &task, meter: &meter, shared: self, done: &done };
             // A bug in a backend must not cost the other requests their worker.
-            let served = catch_unwind(AssertUnwindSafe(|| serve(&*self.backend, &task, &on)));
-            let (body, raw) = served.unwrap_or_else(|_| {
-                let cause = Cause::Io(Errno::IO.raw_os_error());
-                (Body::Failed(Failure::new(path_of(&task.request), cause)), Vec::new())
-            });
+            let served = catch_unwind(AssertUnwindSafe(|| answer(&*self.backend, &task, &on)));
+            let (body, raw) = match served {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(failure)) => (Body::Failed(failure), Vec::new()),
+                Err(_) => {
+                    let cause = Cause::Io(Errno::IO.raw_os_error());
+                    (Body::Failed(Failure::new(path_of(&task.request), cause)), Vec::new())
+                }
+            };
             self.lock().running.remove(&task.id);
             let id = task.id;
-            // The file is given back before its fetch is answered.
+            // The file is given back before its fetch is answered; those of storage are
+            // closed after it.
             drop(task);
             self.sender.send(id, meter.take(), &body, &raw);
+            drop(done);
         }
     }
 
-    fn next(&self) -> Task {
+    fn next(&self) -> Turn {
         let mut queue = self.lock();
         loop {
-            if let Some(task) = queue.waiting.pop_front() {
-                return task;
+            if let Some(turn) = queue.turns.pop_front() {
+                return turn;
             }
             queue.idle += 1;
             queue = self.more.wait(queue).unwrap_or_else(PoisonError::into_inner);
@@ -149,6 +216,8 @@ struct Watch<'a> {
     task: &'a Task,
     meter: &'a Meter,
     shared: &'a Shared,
+    /// Files to be closed after the answer.
+    done: &'a Mutex<Vec<OwnedFd>>,
 }
 
 impl Observer for Watch<'_> {
@@ -173,6 +242,10 @@ impl Observer for Watch<'_> {
         self.task.steering.cancelled.load(Ordering::Relaxed)
     }
 
+    fn done_with(&self, file: OwnedFd) {
+        locked(self.done).push(file);
+    }
+
     fn quiet(&self) -> Duration {
         locked(&self.shared.asked).elapsed()
     }
@@ -186,10 +259,6 @@ impl Observer for Watch<'_> {
         }
         std::mem::take(&mut *wishes)
     }
-}
-
-fn serve(backend: &dyn Backend, task: &Task, on: &dyn Observer) -> (Body, Vec<u8>) {
-    answer(backend, task, on).unwrap_or_else(|failure| (Body::Failed(failure), Vec::new()))
 }
 
 fn answer(

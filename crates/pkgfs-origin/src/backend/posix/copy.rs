@@ -38,21 +38,18 @@ pub(super) fn fetch(
 ) -> Result<Fetched, Failure> {
     copy(path, expected, into, on).map_err(|failure| match failure.cause {
         // What took a file's place fails in ways of its own when it is opened or read.
-        Cause::Io(_) | Cause::IsADirectory | Cause::NotADirectory if !is_file(path, on) => {
+        Cause::NotADirectory => Failure::new(path, Cause::Changed),
+        Cause::Io(_) | Cause::IsADirectory if is_no_file(path, on) => {
             Failure::new(path, Cause::Changed)
         }
         _ => failure,
     })
 }
 
-/// Whether storage says so, or does not say that it is not: an unreachable storage has not
-/// changed.
-fn is_file(path: &Path, on: &dyn Observer) -> bool {
+/// Whether storage says so: one that does not answer has not changed.
+fn is_no_file(path: &Path, on: &dyn Observer) -> bool {
     on.count(Operation::Stat);
-    match lstat(path) {
-        Ok(found) => FileType::from_raw_mode(found.st_mode) == FileType::RegularFile,
-        Err(errno) => !matches!(errno, Errno::NOENT | Errno::NOTDIR),
-    }
+    lstat(path).is_ok_and(|found| FileType::from_raw_mode(found.st_mode) != FileType::RegularFile)
 }
 
 fn copy(
@@ -101,6 +98,7 @@ pub(super) fn read(
         content.extend_from_slice(bytes);
     }
     source.must_be(state, if source.reads > 1 { Ask::Storage } else { Ask::Client })?;
+    on.done_with(source.file);
     Ok((content, state))
 }
 

@@ -170,6 +170,14 @@ impl Reader<'_> {
             // Vanished, or replaced by something that is no link: read again later,
             // since the directory's mtime has changed.
             Err(Errno::NOENT | Errno::INVAL) => return Ok(None),
+            // Storage does not say where it leads (sshfs: `contain_symlinks`, the default).
+            // That is no reason to lose the directory: whoever follows it asks there.
+            Err(Errno::ACCESS | Errno::PERM) => {
+                let link = self.dir.join(OsStr::from_bytes(name.to_bytes()));
+                let link: Box<[u8]> = link.as_os_str().as_bytes().into();
+                attributes.size = link.len() as u64;
+                return Ok(Some(Shown { kind: Kind::Link(link), attributes, source: None }));
+            }
             text => text?,
         };
         let target = Path::new(OsStr::from_bytes(text.to_bytes()));
