@@ -1,10 +1,15 @@
 //! rez's settings, as far as they decide what is cached.
 //!
 //! The values are those of `rez-config --json`, which prints the whole configuration with overrides and
-//! environment applied. A setting that an older rez (2.112) does not have takes the default of
-//! [`RezSettings::defaults`]; one of the wrong type is an error, for rez would refuse it too.
+//! environment applied. A setting that is not there, because rez is older (2.112) or a text was cut down
+//! by hand, takes rez's default, those that depend on the user's environment included; one of the
+//! wrong type is an error, for rez would refuse it too.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -93,36 +98,6 @@ impl RezSettings {
             local_packages_path: local,
             release_packages_path: release,
             tmpdir: tmpdir.to_string_lossy().into_owned(),
-            ..Self::default()
-        }
-    }
-
-    /// The settings in the output of `rez-config --json`. Warnings printed before the object are
-    /// passed over.
-    pub fn from_rez_config(json: &[u8]) -> Result<Self, SettingsError> {
-        let start = json.iter().position(|byte| *byte == b'{').unwrap_or(0);
-        let mut value: Value =
-            serde_json::from_slice(&json[start..]).map_err(SettingsError::Json)?;
-        let filesystem = value.pointer("/plugins/package_repository/filesystem").cloned();
-        if let (Some(Value::Object(plugin)), Value::Object(settings)) = (filesystem, &mut value) {
-            for name in ["package_filenames", "check_package_definition_files"] {
-                if let Some(setting) = plugin.get(name) {
-                    settings.insert(name.to_owned(), setting.clone());
-                }
-            }
-        }
-        serde_json::from_value(value).map_err(SettingsError::Type)
-    }
-}
-
-impl Default for RezSettings {
-    /// The defaults of rez 3.4.0, without the paths that depend on the user.
-    fn default() -> Self {
-        Self {
-            packages_path: Vec::new(),
-            local_packages_path: String::new(),
-            release_packages_path: String::new(),
-            tmpdir: String::new(),
             cache_packages_path: None,
             default_cachable: Some(false),
             default_cachable_per_package: BTreeMap::new(),
@@ -145,16 +120,111 @@ impl Default for RezSettings {
             check_package_definition_files: false,
         }
     }
+
+    /// The settings in the output of `rez-config --json`. Warnings printed before the object are
+    /// passed over.
+    pub fn from_rez_config(json: &[u8]) -> Result<Self, SettingsError> {
+        // rez prints the object on one line of its own, warnings on others.
+        let start = if json.starts_with(b"{") {
+            0
+        } else {
+            json.windows(2).position(|pair| pair == b"\n{").map_or(0, |line| line + 1)
+        };
+        let value: Value = serde_json::from_slice(&json[start..]).map_err(SettingsError::Json)?;
+        let Value::Object(mut settings) = value else {
+            return Err(SettingsError::Json(serde::de::Error::custom("it is of another type")));
+        };
+        let plugins = settings.remove("plugins").unwrap_or_default();
+        if let Some(plugin) = plugins.pointer("/package_repository/filesystem") {
+            for name in ["package_filenames", "check_package_definition_files"] {
+                if let Some(setting) = plugin.get(name) {
+                    settings.insert(name.to_owned(), setting.clone());
+                }
+            }
+        }
+        serde_json::from_value(Value::Object(settings)).map_err(SettingsError::Type)
+    }
 }
 
-/// A table of flags in which `null` is the same as not being there, and a null table an empty one.
+impl Default for RezSettings {
+    /// The defaults of rez 3.4.0 for the user and the environment of this process.
+    fn default() -> Self {
+        Self::defaults(&env::home_dir().unwrap_or_default(), &temporary_directory())
+    }
+}
+
+/// The first that Python's `tempfile.gettempdir` tries. An empty `tmpdir` would be below every
+/// repository's location, so there always is one.
+fn temporary_directory() -> PathBuf {
+    ["TMPDIR", "TEMP", "TMP"]
+        .iter()
+        .filter_map(env::var_os)
+        .map(PathBuf::from)
+        .find(|path| path.is_absolute())
+        .unwrap_or_else(env::temp_dir)
+}
+
+/// A table of flags, which rez takes as they are and asks for their truth: `null` is the same as not
+/// being there, and a null table is an empty one.
 fn flags<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, bool>, D::Error> {
-    let table: Option<BTreeMap<String, Option<bool>>> = Deserialize::deserialize(deserializer)?;
+    let table: Option<BTreeMap<String, Value>> = Deserialize::deserialize(deserializer)?;
     Ok(table
         .unwrap_or_default()
         .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)))
+        .filter_map(|(key, value)| Some((key, truth(&value)?)))
         .collect())
+}
+
+/// Python's truth of a value; `None` for `null`.
+fn truth(value: &Value) -> Option<bool> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(value) => *value,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(entries) => !entries.is_empty(),
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_printed_has_rezs_default() {
+        let settings = RezSettings::from_rez_config(b"{\"default_cachable\": true}").unwrap();
+        let expected = RezSettings { default_cachable: Some(true), ..RezSettings::default() };
+        assert_eq!(settings, expected);
+        assert!(Path::new(&settings.tmpdir).is_absolute(), "{}", settings.tmpdir);
+        assert!(Path::new(&settings.local_packages_path).ends_with("packages"));
+        assert_eq!(settings.packages_path.len(), 3);
+    }
+
+    #[test]
+    fn flags_are_taken_for_true_as_python_does() {
+        let text = br#"warning: {odd}
+{"default_cachable_per_package": {"a": 1, "b": 0, "c": null, "d": "no", "e": ""},
+ "default_cachable_per_repository": null}"#;
+        let settings = RezSettings::from_rez_config(text).unwrap();
+        let flags = &settings.default_cachable_per_package;
+        let expected = [("a", true), ("b", false), ("d", true), ("e", false)];
+        assert!(flags.iter().map(|(key, value)| (key.as_str(), *value)).eq(expected), "{flags:?}");
+        assert!(settings.default_cachable_per_repository.is_empty());
+    }
+
+    #[test]
+    fn other_texts_are_no_settings() {
+        for text in ["", "nothing", "[]", "{\"tmpdir\": ", "no such setting"] {
+            let error = RezSettings::from_rez_config(text.as_bytes()).unwrap_err();
+            assert!(matches!(error, SettingsError::Json(_)), "{text}: {error}");
+        }
+        for text in ["{\"tmpdir\": 1}", "{\"default_cachable\": \"yes\"}"] {
+            let error = RezSettings::from_rez_config(text.as_bytes()).unwrap_err();
+            assert!(matches!(error, SettingsError::Type(_)), "{text}: {error}");
+        }
+    }
 }

@@ -17,8 +17,8 @@ const MAX_DEPTH: u32 = 64;
 /// Reads the attributes, or says what stands in the way.
 pub(super) fn attributes(text: &[u8]) -> Result<Attributes, Obstacle> {
     let text = std::str::from_utf8(text).map_err(|_| Obstacle::broken("it is not UTF-8", 0))?;
-    // Python opens the file in text mode, where \r\n is a newline.
-    let text = text.replace("\r\n", "\n");
+    // Python opens the file in text mode, where \r\n is a newline. PyYAML skips a mark at the start.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
     let (mut line, mut flow) = (1, 0_u32);
     for character in text.chars() {
         match character {
@@ -29,6 +29,7 @@ pub(super) fn attributes(text: &[u8]) -> Result<Attributes, Obstacle> {
             '\u{0}'..='\u{9f}'
             | '\u{2028}'
             | '\u{2029}'
+            | '\u{feff}'
             | '\u{fffd}'..
             | '\u{e000}'..='\u{f8ff}' => {
                 return Err(Obstacle::not_literal("a tab or another special character", line));
@@ -39,8 +40,9 @@ pub(super) fn attributes(text: &[u8]) -> Result<Attributes, Obstacle> {
     if flow > 1_000 {
         return Err(Obstacle::not_literal("more than 1,000 brackets", 0));
     }
-    if let Some((line, _)) = (1..).zip(text.lines()).find(|(_, line)| line.starts_with('%')) {
-        return Err(Obstacle::not_literal("a directive", line));
+    let marks = |line: &str| line.starts_with('%') || line.starts_with("...");
+    if let Some((line, _)) = (1..).zip(text.lines()).find(|(_, line)| marks(line)) {
+        return Err(Obstacle::not_literal("a directive or the end of a document", line));
     }
     Document { events: Parser::new_from_str(&text) }.read()
 }
@@ -200,7 +202,7 @@ fn plain(text: &str) -> Option<Value> {
     }
     // Numbers and dates begin with one of these, and have no letter but e, x, o, b, T and Z (or hex
     // digits, `inf`, `nan`). Two dots between digits are no number either.
-    let is_text = matches!(first, b'0'..=b'9')
+    let is_text = first.is_ascii_digit()
         && (text.bytes().any(|b| b.is_ascii_alphabetic() && !b"abcdefABCDEFxXoOtTzZ".contains(&b))
             || (text.bytes().filter(|b| *b == b'.').count() > 1
                 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')));

@@ -1,0 +1,196 @@
+//! Definitions: where one is read as literal, rez loads the same from it.
+
+use std::{collections::BTreeMap, fs};
+
+use pkgfs_rez::{
+    Definition, Format, Reading, RezSettings, VariantError, is_cachable, is_relocatable, read,
+    subpath,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    dice::Dice,
+    oracle::{ask_each, scratch},
+    sources,
+};
+
+/// One package on disk, and the settings to ask about it under.
+struct Case {
+    name: String,
+    text: String,
+    simple: bool,
+    settings: RezSettings,
+}
+
+const VERSION: &str = "1.0";
+
+fn random_flags(dice: &mut Dice, keys: [&str; 2]) -> BTreeMap<String, bool> {
+    let mut flags = BTreeMap::new();
+    for key in keys {
+        if dice.once_in(3) {
+            flags.insert(key.to_owned(), dice.once_in(2));
+        }
+    }
+    flags
+}
+
+fn random_settings(dice: &mut Dice, name: &str, repository: &str) -> RezSettings {
+    RezSettings {
+        default_cachable: [None, Some(true), Some(false)][dice.roll(3)],
+        default_cachable_per_package: random_flags(dice, [name, "other"]),
+        default_cachable_per_repository: random_flags(dice, [repository, "/other"]),
+        default_relocatable: dice.once_in(2),
+        default_relocatable_per_package: random_flags(dice, [name, "other"]),
+        default_relocatable_per_repository: random_flags(dice, [repository, "/other"]),
+        ..RezSettings::default()
+    }
+}
+
+/// What came of a batch, so that a test cannot pass by reading nothing.
+#[derive(Default, Debug)]
+struct Tally {
+    literal: usize,
+    simple: usize,
+    simple_and_read: usize,
+    broken: usize,
+    roots: usize,
+}
+
+fn compare(
+    format: Format,
+    count: usize,
+    dice: &mut Dice,
+    text: fn(&mut Dice) -> (String, bool),
+) -> Tally {
+    let scratch = scratch();
+    let repository = fs::canonicalize(scratch.path()).unwrap();
+    let location = repository.to_str().unwrap();
+    let file = if format == Format::Python { "package.py" } else { "package.yaml" };
+    let cases: Vec<_> = (0..count)
+        .map(|number| {
+            let name = format!("package{number}");
+            let (text, simple) = text(dice);
+            let directory = repository.join(&name).join(VERSION);
+            fs::create_dir_all(&directory).unwrap();
+            fs::write(directory.join(file), &text).unwrap();
+            let settings = random_settings(dice, &name, location);
+            Case { name, text, simple, settings }
+        })
+        .collect();
+    let questions: Vec<_> = cases
+        .iter()
+        .map(|case| {
+            let settings = &case.settings;
+            json!({ "name": case.name, "version": VERSION, "repository": location, "settings": {
+                "default_cachable": settings.default_cachable,
+                "default_cachable_per_package": settings.default_cachable_per_package,
+                "default_cachable_per_repository": settings.default_cachable_per_repository,
+                "default_relocatable": settings.default_relocatable,
+                "default_relocatable_per_package": settings.default_relocatable_per_package,
+                "default_relocatable_per_repository": settings.default_relocatable_per_repository,
+            }})
+        })
+        .collect();
+    let mut tally = Tally::default();
+    for (case, answer) in cases.iter().zip(ask_each("definitions", json!(questions))) {
+        let reading = read(case.text.as_bytes(), format);
+        let told = format!("{:?}\nread as {reading:?}\nrez: {answer:#}", case.text);
+        tally.simple += usize::from(case.simple);
+        tally.simple_and_read +=
+            usize::from(case.simple && !matches!(reading, Reading::NotLiteral { .. }));
+        match reading {
+            Reading::Literal(definition) => {
+                tally.literal += 1;
+                tally.roots += same(case, location, &definition, &answer, &told);
+            }
+            Reading::Broken { .. } => {
+                tally.broken += 1;
+                assert!(fails(&answer), "rez has nothing against it\n{told}");
+            }
+            Reading::NotLiteral { .. } => {}
+        }
+    }
+    tally
+}
+
+fn fails(answer: &Value) -> bool {
+    ["data", "variants", "hashed_variants", "cachable", "relocatable"]
+        .iter()
+        .any(|part| answer[part].get("error").is_some())
+}
+
+/// Asserts that rez loaded the same; the number of roots that were compared.
+fn same(case: &Case, location: &str, definition: &Definition, answer: &Value, told: &str) -> usize {
+    if answer["data"].get("error").is_some() {
+        // rez trips over keys that are no text, whatever they are keys of.
+        assert!(case.text.contains("table = "), "rez cannot load it\n{told}");
+        return 0;
+    }
+    let settings = &case.settings;
+    let cachable = is_cachable(definition, &case.name, location, settings);
+    let relocatable = is_relocatable(definition, &case.name, location, settings);
+    for (part, ours) in [
+        ("hashed_variants", json!(definition.hashed_variants)),
+        ("cachable", json!(definition.cachable)),
+        ("relocatable", json!(definition.relocatable)),
+        ("is_cachable", json!(cachable)),
+        ("is_relocatable", json!(relocatable)),
+        ("base", json!(format!("{location}/{}/{VERSION}", case.name))),
+    ] {
+        assert_eq!(answer[part]["value"], ours, "{part}\n{told}");
+    }
+    for (part, ours) in [
+        ("name", json!(definition.name)),
+        ("version", json!(definition.version)),
+        ("has_timestamp", json!(definition.has_timestamp)),
+        ("requirements", json!(definition.variants)),
+    ] {
+        assert_eq!(answer[part], ours, "{part}\n{told}");
+    }
+    let indices: Vec<Option<u32>> = if definition.variants.is_empty() {
+        vec![None]
+    } else {
+        (0..).map(Some).take(definition.variants.len()).collect()
+    };
+    let subpaths: Vec<_> = indices.iter().map(|index| subpath(definition, *index)).collect();
+    if answer["variants"].get("error").is_some() {
+        let left_to_rez =
+            subpaths.iter().any(|path| matches!(path, Err(VariantError::NotPlain(_))));
+        assert!(left_to_rez, "rez refuses the variants\n{told}");
+        return 0;
+    }
+    let roots = answer["roots"]["value"].as_array().unwrap();
+    assert_eq!(roots.len(), indices.len(), "{told}");
+    let mut compared = 0;
+    for ((index, subpath), root) in indices.iter().zip(subpaths).zip(roots) {
+        match subpath {
+            Ok(subpath) => {
+                let mut path = format!("{location}/{}/{VERSION}", case.name);
+                if !subpath.parts.is_empty() {
+                    path = format!("{path}/{subpath}");
+                }
+                assert_eq!(root["value"], json!([index, path]), "{told}");
+                compared += 1;
+            }
+            Err(VariantError::Empty(_)) => assert!(root.get("error").is_some(), "{told}"),
+            Err(VariantError::NotPlain(_)) => {}
+            Err(error) => panic!("{error}\n{told}"),
+        }
+    }
+    compared
+}
+
+#[test]
+fn a_literal_package_py_says_what_rez_loads_from_it() {
+    let tally = compare(Format::Python, 1_200, &mut Dice::new(6), sources::python);
+    assert_eq!(tally.simple_and_read, tally.simple, "{tally:?}");
+    assert!(tally.literal > 400 && tally.broken > 30 && tally.roots > 400, "{tally:?}");
+}
+
+#[test]
+fn a_plain_package_yaml_says_what_rez_loads_from_it() {
+    let tally = compare(Format::Yaml, 800, &mut Dice::new(7), sources::yaml);
+    // `!foo` and the like are text in Python alone: YAML wants them quoted.
+    assert!(tally.simple_and_read * 10 > tally.simple * 7, "{tally:?}");
+    assert!(tally.literal > 200 && tally.broken > 20 && tally.roots > 200, "{tally:?}");
+}

@@ -1,0 +1,15 @@
+//! The crate's promises, held against a real rez.
+//!
+//! Every module makes cases by the thousand, lets the crate and rez answer, and wants one answer.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod cachable;
+mod definitions;
+mod dice;
+mod handles;
+mod locks;
+mod not_literal;
+mod oracle;
+mod requirements;
+mod settings;
+mod sources;
