@@ -49,7 +49,7 @@ pub(crate) struct Writable {
 }
 
 /// A change of attributes asked for.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Change {
     /// Permission bits.
     pub mode: Option<u16>,

@@ -201,7 +201,12 @@ impl View {
                 self.attributes(node).await
             }
             // rez makes `<inc>` writable before it moves it away; it always shows so.
-            Node::Slot(_, Part::Payload) | Node::Root | Node::Level(_)
+            Node::Slot(_, Part::Payload)
+                if change == (Change { mode: change.mode, ..Change::default() }) =>
+            {
+                self.attributes(node).await
+            }
+            Node::Root | Node::Level(_)
                 if change.size.is_none() && change.uid.is_none() && change.gid.is_none() =>
             {
                 self.attributes(node).await
