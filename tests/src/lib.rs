@@ -24,6 +24,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test's support, a failed step fails the test")]
 
+mod mapping;
 mod mounted;
 mod options;
 mod processes;
@@ -31,8 +32,10 @@ mod programs;
 mod ran;
 mod repository;
 mod scene;
+mod tree;
 mod user;
 
+pub use mapping::Mapping;
 pub use mounted::Mounted;
 pub use options::MountOptions;
 pub use pkgfs_rez::VariantHandle;
@@ -42,4 +45,5 @@ pub use programs::built;
 pub use ran::Ran;
 pub use repository::Repository;
 pub use scene::Scene;
+pub use tree::{Seen, Tree};
 pub use user::User;
