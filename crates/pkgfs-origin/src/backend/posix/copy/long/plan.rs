@@ -11,6 +11,11 @@ use std::{
 const LULL: Duration = Duration::from_millis(250);
 /// or they have waited for this long: a file is whole in the end.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// A file of at most this many chunks is taken whole at the first wish.
+const SHORT: u64 = 16;
+/// Chunks of the end of a longer file that are taken at the first wish: libraries keep
+/// there what the loader reads next, archives their tables.
+const END: u64 = 4;
 /// Chunks asked for beyond a wish that goes on where another ended.
 const BEYOND: u64 = 12;
 
@@ -54,7 +59,11 @@ impl Plan {
             self.wished[chunk as usize] |= chunks.contains(&chunk);
             self.queue.push_back(chunk);
         }
-        self.waiting.get_or_insert_with(Instant::now);
+        if self.waiting.is_none() {
+            self.waiting = Some(Instant::now());
+            let from = if count <= SHORT { 0 } else { count - END };
+            self.queue.extend(from..count);
+        }
     }
 
     /// The next chunks, at most `run` that follow each other. Only one reader, the first,
@@ -127,36 +136,45 @@ mod tests {
 
     #[test]
     fn wishes_come_first_and_the_rest_waits_for_quiet_and_for_one_reader() {
-        let mut plan = Plan::new(10);
+        let mut plan = Plan::new(20);
         plan.wish(7..8);
         plan.wish(4..6);
-        assert_eq!(taken(&mut plan, Duration::ZERO), [7..8, 4..6]);
+        // The end of the file goes with the first wish.
+        assert_eq!(taken(&mut plan, Duration::ZERO), [7..8, 16..19, 19..20, 4..6]);
         let now = Instant::now();
         assert_eq!(plan.next(true, 3, Duration::ZERO, now), Next::Wait(LULL));
         assert_eq!(plan.next(false, 3, LULL, now), Next::Wait(LONGEST_WAIT));
-        assert_eq!(taken(&mut plan, LULL), [0..3, 3..4, 6..7, 8..10]);
+        assert_eq!(taken(&mut plan, LULL), [0..3, 3..4, 6..7, 8..11, 11..14, 14..16]);
         assert_eq!(plan.next(false, 3, LULL, now), Next::Done);
     }
 
     #[test]
     fn the_rest_follows_in_the_end_however_busy_storage_is() {
-        let mut plan = Plan::new(9);
-        plan.wish(8..9);
+        let mut plan = Plan::new(20);
+        plan.wish(16..20);
         let later = Instant::now() + LONGEST_WAIT;
-        let next = |plan: &mut Plan| plan.next(true, 3, Duration::ZERO, later);
-        assert_eq!(next(&mut plan), Next::Chunks { chunks: 8..9, wanted: true });
-        assert_eq!(next(&mut plan), Next::Chunks { chunks: 0..3, wanted: false });
+        let next = |plan: &mut Plan| plan.next(true, 4, Duration::ZERO, later);
+        assert_eq!(next(&mut plan), Next::Chunks { chunks: 16..20, wanted: true });
+        assert_eq!(next(&mut plan), Next::Chunks { chunks: 0..4, wanted: false });
         assert_eq!(next(&mut plan), Next::Wait(LULL));
     }
 
     #[test]
-    fn a_wish_that_runs_on_asks_for_more_beyond_and_never_past_the_end() {
-        let mut plan = Plan::new(6);
-        plan.wish(0..1);
-        assert_eq!(taken(&mut plan, Duration::ZERO), vec![0..1]);
-        plan.wish(1..2);
-        assert_eq!(taken(&mut plan, Duration::ZERO), [1..4, 4..6]);
-        plan.wish(5..9);
+    fn a_short_file_is_taken_whole_with_the_first_wish() {
+        let mut plan = Plan::new(5);
+        plan.wish(3..4);
+        assert_eq!(taken(&mut plan, Duration::ZERO), [3..4, 0..3, 4..5]);
         assert_eq!(plan.next(true, 3, Duration::ZERO, Instant::now()), Next::Done);
+    }
+
+    #[test]
+    fn a_wish_that_runs_on_asks_for_more_beyond_and_never_past_the_end() {
+        let mut plan = Plan::new(22);
+        plan.wish(0..1);
+        assert_eq!(taken(&mut plan, Duration::ZERO), [0..1, 18..21, 21..22]);
+        plan.wish(1..2);
+        assert_eq!(taken(&mut plan, Duration::ZERO), [1..4, 4..7, 7..10, 10..13, 13..14]);
+        plan.wish(15..99);
+        assert_eq!(taken(&mut plan, Duration::ZERO), vec![15..18]);
     }
 }
