@@ -5,6 +5,9 @@
 //! somebody got into the page cache show only there. Afterwards every name, byte and attribute is
 //! as before, through the mount, through a mount begun anew, and in the store.
 //!
+//! The same holds for a copy that rez itself made, from the moment it is whole ([`sealed`]), and
+//! for the directories above, where rez alone has business ([`registry`]).
+
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod attempts;
@@ -14,6 +17,8 @@ mod files;
 mod modes;
 mod names;
 mod payload;
+mod registry;
+mod sealed;
 mod store;
 mod unwrapped;
 mod witness;
