@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 /// The variable that marks all processes started for a mount.
-pub(crate) const MARK: &str = "PKGFS_TEST_SCENE";
+pub(crate) const MARK: &str = "TEST_SCENE_OF_PKGFS";
 
 /// Longer than anything here takes; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -12,8 +12,6 @@ use super::{ConfigError, keys};
 const PREFIX: &str = "PKGFS_";
 /// Names the user's file, as `--config` does; no setting.
 const FILE: &str = "PKGFS_CONFIG";
-/// For the project's own tests: no settings.
-const TESTS: [&str; 2] = ["PKGFS_TEST_", "PKGFS_REZ_PYTHON"];
 
 /// The file given by flag or variable.
 pub(super) fn given_file(flag: Option<&Path>) -> Option<PathBuf> {
@@ -60,7 +58,7 @@ impl Variable {
             let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
                 continue;
             };
-            if name == FILE || TESTS.iter().any(|prefix| name.starts_with(prefix)) {
+            if name == FILE {
                 continue;
             }
             let Some(key) = known.iter().find(|key| name_of(key) == name) else {

@@ -14,7 +14,7 @@ use pkgfs_fuse::MountInfo;
 use tempfile::TempDir;
 
 /// Marks the processes of a place through their environment.
-const MARK: &str = "PKGFS_TEST_PLACE";
+const MARK: &str = "TEST_PLACE_OF_PKGFS";
 /// An ordinary user without a name.
 const NOBODY: u32 = 65534;
 
