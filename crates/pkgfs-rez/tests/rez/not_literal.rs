@@ -46,6 +46,7 @@ fn what_yaml_versions_read_apart_is_left_to_rez() {
         "- a\n",
         "text\n",
         "<<: {cachable: true}\n",
+        "tests: {<<: {a: b}}\n",
         "cachable: &a true\n",
         "cachable: !!bool yes\n",
         "%YAML 1.1\n---\na: b\n",
