@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use pkgfs_tests::Mapping;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
@@ -42,13 +43,19 @@ fn opened(target: &Target, how: OFlags) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(&target.path, how | OFlags::CLOEXEC, Mode::RWXU)?)
 }
 
-/// Who gets it open writes to it too: what comes of that the witness sees.
+/// Who gets it open writes to it too, and stores in a mapping of it: what the file system then
+/// refuses may stay in the page cache all the same.
 fn open(target: &Target, how: OFlags) -> io::Result<()> {
     write(opened(target, how)?)
 }
 
 fn write(file: OwnedFd) -> io::Result<()> {
     rustix::io::write(&file, b"intruder").ok();
+    let file = File::from(file);
+    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    if let Ok(mapping) = Mapping::writable(&file, length) {
+        mapping.store(0, b'!');
+    }
     Ok(())
 }
 

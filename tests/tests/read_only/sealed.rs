@@ -1,10 +1,12 @@
 //! A payload that rez itself copied in, from the moment its copy is whole.
 
-use std::fs::{self, Permissions};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File, Permissions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::mpsc;
+use std::thread;
 
 use pkgfs_tests::{MountOptions, Mounted, Scene, Tree, User};
 
@@ -157,6 +159,42 @@ fn what_was_open_for_writing_before_the_copy_was_whole_changes_nothing_after_in_
         }
         mounted.remount();
         assert_eq!(shown().difference(&before), None, "from the store");
+        assert!(store::is_sound(&mounted) > 3);
+    }
+}
+
+/// The copy is hashed while it becomes a payload: a write that slips in between would leave a blob
+/// that is not what its name says.
+#[test]
+fn who_writes_without_pause_while_the_copy_becomes_a_payload_is_cut_off_at_one_state_of_it() {
+    for round in 0..10 {
+        let scene = Scene::new();
+        let original = release(&scene);
+        let mounted = scene.mount(&left_to_rez(""));
+        let root = copy_in(&scene, &mounted, &original);
+        let path = root.join("lib/open");
+        let file = File::options().write(true).open(&path).unwrap();
+        let (begun, begins) = mpsc::channel();
+        let writer = thread::spawn(move || {
+            for turn in 0_u64.. {
+                let block = vec![b'a' + (turn % 26) as u8; 8192];
+                if let Err(error) = file.write_all_at(&block, (turn % 2) * 8192) {
+                    return error;
+                }
+                begun.send(()).ok();
+            }
+            unreachable!("the turns do not end");
+        });
+        // Under way: both blocks were written.
+        begins.recv().unwrap();
+        begins.recv().unwrap();
+        seal(&root);
+        let shown = fs::read(&path).unwrap();
+        let refusal = writer.join().unwrap();
+        assert_eq!(refusal.kind(), io::ErrorKind::ReadOnlyFilesystem, "round {round}");
+        assert_eq!(fs::read(&path).unwrap(), shown, "round {round}");
+        mounted.remount();
+        assert_eq!(fs::read(&path).unwrap(), shown, "round {round}, from the store");
         assert!(store::is_sound(&mounted) > 3);
     }
 }
