@@ -63,7 +63,10 @@ impl Store {
     /// When the database cannot be written.
     pub fn record_directory(&self, new: &NewDirectory) -> Result<DirectoryId, StoreError> {
         let listing = new.listing.encode();
-        let files = new.listing.entries().iter().filter(|entry| entry.kind == Kind::File);
+        let files = new.listing.entries().iter().filter(|entry| {
+            // An empty file has nothing that could be local or not.
+            entry.kind == Kind::File && entry.attributes.size > 0
+        });
         let (count, bytes) = files.fold((0_u64, 0_u64), |(count, bytes), file| {
             (count + 1, bytes.saturating_add(file.attributes.size))
         });

@@ -155,7 +155,7 @@ impl View {
         pid: u32,
     ) -> Result<SlotId, NotRegistered> {
         let _guard = self.lock.exclusive(pid).await?;
-        let Candidate { handle, root } = candidate;
+        let Candidate { handle, root, root_mtime } = candidate;
         let key = handle.to_json();
         let path = LevelPath::of_handle(&handle);
         let stem = {
@@ -164,7 +164,11 @@ impl View {
                 return Ok(id);
             }
             let slots = registry.slots_in(&path);
-            pkgfs_rez::layout::next_stem_of(slots.iter().map(|(_, slot)| &*slot.stem))
+            let names: Vec<_> = slots
+                .iter()
+                .map(|(_, slot)| pkgfs_rez::layout::registration_name(&slot.stem))
+                .collect();
+            pkgfs_rez::layout::next_stem_of(names.iter().map(String::as_str))
         };
         let json = pkgfs_rez::registration::encode(&handle);
         let new = NewRegistration {
@@ -187,6 +191,7 @@ impl View {
         if let Some(slot) = registry.slot_mut(id) {
             // Nothing is known of its tree yet that could be outdated.
             slot.checked = Some(Instant::now());
+            slot.root_mtime = Some(root_mtime);
         }
         Ok(id)
     }
@@ -250,6 +255,7 @@ impl View {
             slot.copying = None;
             slot.payload = Payload::Served;
             slot.root = Some(candidate.root);
+            slot.root_mtime = Some(candidate.root_mtime);
             (slot.level, slot.stem.clone())
         };
         self.notices.name(Node::Level(level.0).into(), level.1.as_bytes());

@@ -111,8 +111,8 @@ pub(crate) struct Slot {
     pub registration: Option<RegistrationId>,
     /// The variant's root at origin, where it is known.
     pub root: Option<PathBuf>,
-    /// The payload's root directory as last seen.
-    pub root_mtime: Timestamp,
+    /// When the payload's root directory was last changed, once that is known.
+    pub root_mtime: Option<Timestamp>,
     pub created: Timestamp,
     /// Last use of the payload; the json shows the later of this and its own time.
     pub used: Timestamp,
@@ -133,7 +133,7 @@ impl Slot {
             handle: None,
             registration: None,
             root: None,
-            root_mtime: Timestamp::default(),
+            root_mtime: None,
             created: Timestamp::now(),
             used: Timestamp::default(),
             checked: None,
@@ -188,7 +188,6 @@ impl Registry {
         slot.handle = handle;
         slot.root = known.root;
         slot.created = known.created;
-        slot.root_mtime = known.created;
         (slot.payload, slot.copying) = match known.state {
             RegistrationState::Copying => {
                 // Whoever copied is gone with the mount: stalled from the start.

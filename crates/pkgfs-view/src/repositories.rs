@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use pkgfs_manifest::Timestamp;
 use pkgfs_origin::{Origin, OriginError};
 use pkgfs_rez::{Definition, Format, Reading, RezSettings, VariantHandle};
 
@@ -24,6 +25,8 @@ const LONGEST_DEFINITION: u64 = 1 << 20;
 pub(crate) struct Candidate {
     pub handle: VariantHandle,
     pub root: PathBuf,
+    /// When the root's directory was last changed.
+    pub root_mtime: Timestamp,
 }
 
 /// Why a variant is not offered.
@@ -183,7 +186,7 @@ impl Repositories {
         if let Some(refusal) = pkgfs_rez::refuse(&definition, &handle, &self.rez, same_device) {
             return Err(told(&refusal));
         }
-        Ok(Candidate { handle, root })
+        Ok(Candidate { handle, root, root_mtime: stat.attributes.mtime })
     }
 
     async fn definition(

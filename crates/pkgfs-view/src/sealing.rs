@@ -17,9 +17,16 @@ use std::{
 };
 
 use pkgfs_manifest::{Attributes, Entry, Kind, Listing, Special, Timestamp};
-use pkgfs_store::{NewDirectory, RegistrationId, RegistrationState, Store, StoreError};
+use pkgfs_store::{
+    DirectoryId, FileKey, NewDirectory, RegistrationId, RegistrationState, Store, StoreError,
+};
 
-use crate::{View, ViewError, node::SlotId, registry::Payload, view::blocking};
+use crate::{
+    View, ViewError,
+    node::SlotId,
+    registry::Payload,
+    view::{blocking, names::OWN},
+};
 
 impl View {
     /// Seals the staging tree of a registration: durable when it returns.
@@ -49,7 +56,7 @@ impl View {
             Ok(mtime) => {
                 slot.payload = Payload::Sealed;
                 slot.root = root;
-                slot.root_mtime = mtime;
+                slot.root_mtime = Some(mtime);
             }
             Err(error) => {
                 // As it was: rez sees the failure, and its mark ages into "stalled".
@@ -85,7 +92,13 @@ fn seal_tree(
         pending.extend(
             directories.map(|entry| below.join(std::ffi::OsString::from_vec(entry.name.to_vec()))),
         );
-        store.record_directory(&NewDirectory {
+        let known = listing.entries().iter().enumerate();
+        let known: Vec<_> = known
+            .filter(|(_, entry)| matches!(entry.kind, Kind::File | Kind::Directory))
+            .map(|(index, _)| index as u32)
+            .collect();
+        let own = below.as_os_str().is_empty().then_some(OWN);
+        let directory = store.record_directory(&NewDirectory {
             registration,
             path: below.clone().into_os_string().into_vec().into_boxed_slice(),
             source: if below.as_os_str().is_empty() { anchor.clone() } else { anchor.join(&below) },
@@ -93,6 +106,7 @@ fn seal_tree(
             listing,
             carried,
         })?;
+        without_xattrs(store, directory, known.into_iter().chain(own))?;
     }
     // Durable, and with it all that was recorded before.
     if let Some(root) = root {
@@ -100,6 +114,19 @@ fn seal_tree(
     }
     store.set_state(registration, RegistrationState::Sealed)?;
     Ok(mtime)
+}
+
+/// A copy under way takes no extended attributes: origin is not asked for any later, when it may
+/// be gone, or was never known.
+fn without_xattrs(
+    store: &Store,
+    directory: DirectoryId,
+    entries: impl Iterator<Item = u32>,
+) -> Result<(), StoreError> {
+    for entry in entries {
+        store.record_xattrs(FileKey { directory, entry }, &[])?;
+    }
+    Ok(())
 }
 
 fn seal_directory(

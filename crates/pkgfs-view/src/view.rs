@@ -8,7 +8,7 @@ mod changes;
 mod directories;
 mod files;
 mod marks;
-mod names;
+pub(crate) mod names;
 
 use std::{
     os::unix::fs::MetadataExt,
@@ -233,7 +233,8 @@ impl View {
             Part::Json => slot.json.as_ref().map(|json| file(json, slot.shown_mtime())),
             Part::Copying => slot.copying.as_ref().map(|mark| file(mark, mark.mtime)),
             Part::Payload if slot.payload.is_tree() => {
-                Some(NodeAttributes { mtime: slot.root_mtime, ..self.level_attributes(node) })
+                let mtime = slot.root_mtime.unwrap_or(slot.created);
+                Some(NodeAttributes { mtime, ..self.level_attributes(node) })
             }
             Part::Payload => None,
         }

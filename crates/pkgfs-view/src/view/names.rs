@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The key of a payload's root directory where entries have theirs.
-const OWN: u32 = u32::MAX;
+pub(crate) const OWN: u32 = u32::MAX;
 
 /// Extended attributes other than these are the host's own affair.
 const SHOWN_XATTRS: &[u8] = b"user.";
@@ -118,6 +118,9 @@ impl View {
             self.heal(id, caller.pid).await;
         }
         let part = part_of(entry);
+        if part == Part::Payload {
+            self.recall_root(id)?;
+        }
         let (shown, staged) = {
             let registry = self.registry.lock();
             let Some(slot) = registry.slot(id) else { return absent(Keep::Never) };
@@ -157,6 +160,9 @@ impl View {
                 Ok(lasting(self.level_attributes(node)))
             }
             Node::Slot(id, part) => {
+                if part == Part::Payload {
+                    self.recall_root(id)?;
+                }
                 let registry = self.registry.lock();
                 let shown = registry.slot(id).and_then(|s| self.slot_attributes(id, part, s));
                 match (shown, part) {
@@ -219,9 +225,25 @@ impl View {
         if let Some(Node::Slot(id, _)) = node.decode()
             && let Some(slot) = self.registry.lock().slot_mut(id)
         {
-            slot.root_mtime = listed.listing.attributes().mtime;
+            slot.root_mtime = Some(listed.listing.attributes().mtime);
         }
         Ok(Some(listed))
+    }
+
+    /// What the store knows of the root of a payload, after a restart.
+    fn recall_root(&self, id: SlotId) -> Result<(), ViewError> {
+        let unknown = {
+            let registry = self.registry.lock();
+            let slot = registry.slot(id).filter(|slot| slot.root_mtime.is_none());
+            slot.and_then(|slot| slot.registration)
+        };
+        let Some(registration) = unknown else { return Ok(()) };
+        if let Some(root) = self.payloads.known(registration, b"")?
+            && let Some(slot) = self.registry.lock().slot_mut(id)
+        {
+            slot.root_mtime = Some(root.listing.attributes().mtime);
+        }
+        Ok(())
     }
 
     fn tree_of(&self, id: SlotId) -> Option<(RegistrationId, Option<std::path::PathBuf>)> {
