@@ -6,7 +6,7 @@ use pkgfs_origin::Counters;
 use pkgfs_store::Usage;
 use serde::Serialize;
 
-use crate::{Problem, View, node::Part, registry::Payload};
+use crate::{Problem, View, registry::Payload};
 
 /// The state of a view.
 #[derive(Debug, Clone, Serialize)]
@@ -131,20 +131,5 @@ impl View {
             .collect();
         variants.sort_by(|a, b| a.path.cmp(&b.path));
         variants
-    }
-
-    /// How many nodes of a kind the registry shows; a check for tests.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn shown(&self) -> usize {
-        let registry = self.registry.lock();
-        let parts = [Part::Json, Part::Copying, Part::Payload];
-        let slots = registry.slots();
-        slots
-            .map(|(id, slot)| {
-                let shows = |part: &&Part| self.slot_attributes(id, **part, slot).is_some();
-                parts.iter().filter(shows).count()
-            })
-            .sum()
     }
 }
