@@ -128,6 +128,10 @@ impl Payloads {
 
     /// Lists a directory at origin and records it as the current one of its place.
     async fn list(self: Arc<Self>, wanted: Origination) -> Result<Arc<Directory>, ViewError> {
+        // It may have been recorded since the caller looked.
+        if let Some(known) = self.known(wanted.registration, &wanted.path)? {
+            return Ok(known);
+        }
         let listing = self.ask(&wanted).await?;
         self.record(wanted, listing, Vec::new()).await
     }
