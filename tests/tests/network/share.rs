@@ -99,14 +99,10 @@ impl Share {
         self.client = Some(client);
     }
 
-    /// The server stops answering, and keeps its connections.
-    pub(crate) fn hang(&self) {
+    /// The server stops answering, and keeps its connections, until the guard is dropped.
+    pub(crate) fn hang(&self) -> Hang<'_> {
         self.server.signal(Signal::STOP);
-    }
-
-    /// It answers again.
-    pub(crate) fn resume(&self) {
-        self.server.signal(Signal::CONT);
+        Hang(self)
     }
 
     /// Client and server are killed; a dead mount stays. (A client that lost only its server
@@ -162,6 +158,16 @@ impl Share {
             ..self.scene.repository().handle(name, "1.0", None)
         };
         mounted.mountpoint().join(name).join("1.0").join(handle.h4()).join("a")
+    }
+}
+
+/// A server that does not answer. Who waits for it cannot be killed: a test that fails must let
+/// it go on before it ends pkgfs.
+pub(crate) struct Hang<'a>(&'a Share);
+
+impl Drop for Hang<'_> {
+    fn drop(&mut self) {
+        self.0.server.signal(Signal::CONT);
     }
 }
 

@@ -102,7 +102,7 @@ fn sixty_four_readers_of_one_cold_file_cause_one_fetch() {
     let mounted = scene.mount(&MountOptions::default());
     // A second mount of the same store has page caches of its own: the kernel does not join
     // its readers to those of the first.
-    let second = scene.path("second-mount");
+    let second = mounted.mountpoint().with_file_name("second");
     let store = mounted.store();
     let (file, repository) = (store.with_file_name("pkgfs.toml"), scene.repository().location());
     let mut arguments = vec![Path::new("mount"), &second, Path::new("--store"), &store];
