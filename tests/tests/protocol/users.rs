@@ -159,7 +159,11 @@ fn two_users_with_different_umasks_share_what_rez_copies_in_by_itself() {
 }
 
 #[test]
-fn two_users_with_different_umasks_share_what_is_registered_for_them() {
+fn two_users_with_different_umasks_share_what_is_registered_on_pending() {
     share("registration.on_lookup = false", ["022", "077"]);
+}
+
+#[test]
+fn two_users_with_different_umasks_share_what_is_registered_on_look_up() {
     share("", ["077", "027"]);
 }
