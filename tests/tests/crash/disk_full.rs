@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pkgfs_tests::{MountOptions, Scene};
+use pkgfs_tests::{MountOptions, Mounted, Scene};
+use rustix::fs::statvfs;
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags};
 
@@ -25,6 +26,17 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         rustix::mount::unmount(&self.0, UnmountFlags::DETACH).ok();
     }
+}
+
+/// A full cache still looks to rez as if it could take something up: it could make room.
+fn assert_room(mounted: &Mounted) {
+    let room = statvfs(&mounted.mountpoint()).unwrap();
+    let [total, left, free] =
+        [room.f_blocks, room.f_bfree, room.f_bavail].map(|blocks| blocks * room.f_frsize);
+    let evictable = mounted.view()["store"]["blob_bytes"].as_u64().unwrap();
+    assert!(free >= evictable / 2, "{free} free, {evictable} could be evicted");
+    let used = total - left;
+    assert!(used * 100 <= total * 80, "{used} of {total} is more than rez allows");
 }
 
 #[test]
@@ -83,6 +95,7 @@ fn with_the_stores_disk_full_nothing_wrong_is_served_and_the_store_opens_again()
     assert!(problems.contains("full") || problems.contains("space"), "{problems}");
     // What was local before is served.
     packages::assert_whole(&mounted, 0);
+    assert_room(&mounted);
 
     for crash in [false, true] {
         if crash {
