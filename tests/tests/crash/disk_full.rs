@@ -30,7 +30,7 @@ impl Drop for SmallDisk {
 
 /// A full cache still looks to rez as if it could take something up: it could make room.
 fn assert_room(mounted: &Mounted) {
-    let room = statvfs(&mounted.mountpoint()).unwrap();
+    let room = statvfs(mounted.mountpoint()).unwrap();
     let [total, left, free] =
         [room.f_blocks, room.f_bfree, room.f_bavail].map(|blocks| blocks * room.f_frsize);
     let evictable = mounted.view()["store"]["blob_bytes"].as_u64().unwrap();
