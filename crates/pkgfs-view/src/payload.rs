@@ -10,6 +10,7 @@ use std::{
     collections::HashMap,
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::PathBuf,
+    pin::Pin,
     sync::Arc,
 };
 
@@ -119,11 +120,29 @@ impl Payloads {
         let cell = Arc::clone(self.under_way.lock().entry(place.clone()).or_default());
         let payloads = Arc::clone(self);
         let listed = cell.get_or_try_init(|| payloads.list(wanted)).await.cloned();
+        if let Ok(directory) = &listed {
+            self.list_along(directory);
+        }
         let mut under_way = self.under_way.lock();
         if under_way.get(&place).is_some_and(|current| Arc::ptr_eq(current, &cell)) {
             under_way.remove(&place);
         }
         listed
+    }
+
+    /// Whoever imports a module looks into the directory that holds it, and then, if it
+    /// is there, into the one that holds its compiled form: asked for while the first is
+    /// being used. Names only; no file is fetched for it.
+    fn list_along(self: &Arc<Self>, directory: &Arc<Directory>) {
+        let Some(index) = directory.listing.find(b"__pycache__") else { return };
+        let Ok(below) = Self::below(directory, index) else { return };
+        if matches!(self.known(below.registration, &below.path), Ok(None)) {
+            let payloads = Arc::clone(self);
+            // Boxed, since listing along is part of listing.
+            let listing: Pin<Box<dyn Future<Output = _> + Send>> =
+                Box::pin(async move { payloads.directory(below).await });
+            tokio::spawn(listing);
+        }
     }
 
     /// Lists a directory at origin and records it as the current one of its place.

@@ -77,17 +77,10 @@ impl View {
         if !pkgfs_rez::layout::is_h4(h4) {
             return Ok(false);
         }
-        let variants = match self.repositories.variants(&path.name, version, h4).await {
-            Ok(variants) => variants,
-            Err(NotOffered::Origin(error)) => {
-                self.problems.tell(error.to_string());
-                return Err(error.into());
-            }
-            Err(told) => {
-                self.problems.tell(told.to_string());
-                return Ok(false);
-            }
-        };
+        let asked = self.repositories.variants(&path.name, version, h4).await;
+        let (variants, not_offered) =
+            asked.inspect_err(|error| self.problems.tell(error.to_string()))?;
+        not_offered.iter().for_each(|reason| self.problems.tell(reason.to_string()));
         let mut registered = false;
         for handle in variants {
             if self.tombstones.covers(&handle.to_json()) {

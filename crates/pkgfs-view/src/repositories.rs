@@ -13,7 +13,9 @@ use std::{
 
 use pkgfs_manifest::Timestamp;
 use pkgfs_origin::{Origin, OriginError};
-use pkgfs_rez::{Definition, Format, Reading, RezSettings, VariantHandle};
+use pkgfs_rez::{
+    Definition, Format, Reading, RezSettings, VariantHandle, definition::LEGACY_RELEASE_FILE,
+};
 
 use crate::asked::Asked;
 
@@ -114,21 +116,26 @@ impl Repositories {
         Ok(false)
     }
 
-    /// All variants of a package whose `<h4>` is this one, from every repository.
+    /// All variants of a package whose `<h4>` is this one, from every repository, and why
+    /// some repository's are not offered.
     pub(crate) async fn variants(
         &self,
         name: &str,
         version_dir: &str,
         h4: &str,
-    ) -> Result<Vec<VariantHandle>, NotOffered> {
+    ) -> Result<(Vec<VariantHandle>, Vec<Arc<str>>), OriginError> {
         let version = (version_dir != pkgfs_rez::names::NO_VERSION).then_some(version_dir);
         let mut found = Vec::new();
+        let mut not_offered = Vec::new();
         for location in &self.locations {
             let Some(location_text) = location.to_str() else { continue };
             let definition = match self.definition(location, name, version).await? {
                 Defined::Literal(definition) => definition,
                 Defined::Absent => continue,
-                Defined::Not(reason) => return Err(NotOffered::Told(reason.to_string())),
+                Defined::Not(reason) => {
+                    not_offered.push(reason);
+                    continue;
+                }
             };
             let count = u32::try_from(definition.variants.len()).unwrap_or(0);
             let indices: Vec<_> =
@@ -145,7 +152,7 @@ impl Repositories {
                     .filter(|handle| handle.h4() == h4),
             );
         }
-        Ok(found)
+        Ok((found, not_offered))
     }
 
     /// Has the package of a handle asked for anew: who names it knows of it from rez,
@@ -203,6 +210,14 @@ impl Repositories {
         self.definitions.get(question, async || self.read_definition(&directory).await).await
     }
 
+    async fn is_there(&self, path: &Path) -> Result<bool, OriginError> {
+        match self.origin.stat(path).await {
+            Ok(_) => Ok(true),
+            Err(OriginError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn read_definition(&self, directory: &Path) -> Result<Defined, OriginError> {
         for (stem, extension, format) in self
             .rez
@@ -223,7 +238,15 @@ impl Repositories {
                 |reason: String| Ok(Defined::Not(format!("{}: {reason}", path.display()).into()));
             return match pkgfs_rez::read(&text, format) {
                 // Name and version are the folders', as rez has it, whatever is written.
-                Reading::Literal(definition) => Ok(Defined::Literal(Arc::new(definition))),
+                Reading::Literal(definition) => {
+                    let legacy = directory.join(LEGACY_RELEASE_FILE);
+                    if !definition.has_timestamp && self.is_there(&legacy).await? {
+                        return not(format!(
+                            "{LEGACY_RELEASE_FILE} beside it may override it; left to rez"
+                        ));
+                    }
+                    Ok(Defined::Literal(Arc::new(definition)))
+                }
                 Reading::NotLiteral { what, line } => {
                     not(format!("line {line}: it has {what}, which only rez can tell; left to rez"))
                 }
