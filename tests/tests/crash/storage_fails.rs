@@ -126,7 +126,7 @@ fn a_file_that_storage_fails_to_read_is_an_error_and_never_shorter() {
 }
 
 #[test]
-fn short_reads_are_continued() {
+fn a_short_read_is_never_taken_for_the_end_of_a_file() {
     let (scene, mounted) = scene();
     scene.standin().control().fault(&Fault::new(Effect::ShortRead)).unwrap();
     for package in 0..10 {

@@ -94,7 +94,10 @@ fn killing_the_worker_many_times_under_load_harms_neither_the_mount_nor_a_byte()
             if let Some(pid) = worker(&mounted).filter(|pid| runs(*pid)) {
                 ends(pid, Signal::KILL);
             }
+            let killed = Instant::now();
             eventually("it is replaced", || origin(&mounted, "replaced") >= kills);
+            // Its end is noticed; that it has become silent would take longer.
+            assert!(killed.elapsed() < DEADLINE / 2, "replaced after {:?}", killed.elapsed());
         }
         drop(end);
         let failed: u32 = cold.into_iter().map(|thread| thread.join().unwrap()).sum();
