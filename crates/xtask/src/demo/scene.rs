@@ -121,8 +121,8 @@ impl Scene {
         command
     }
 
-    /// Waits until rez's daemons have ended and nothing asks shared storage any more; returns what
-    /// payloads were asked since the last call.
+    /// Waits until rez's daemons have ended, pkgfs has fetched the rest of every file it began, and
+    /// nothing asks shared storage any more; returns what payloads were asked since the last call.
     pub(super) fn settle(&self) -> Result<Asked> {
         self.rez_processes.wait()?;
         let control = self.storage.control();
@@ -132,7 +132,8 @@ impl Scene {
             interrupt::check()?;
             thread::sleep(Duration::from_millis(20));
             let now = control.stats()?;
-            if now.operations != stats.operations || now.in_service + now.queued > 0 {
+            let busy = now.operations != stats.operations || now.in_service + now.queued > 0;
+            if busy || self.is_fetching()? {
                 since = Instant::now();
             }
             stats = now;
@@ -142,6 +143,16 @@ impl Scene {
             operations: stats.watched.values().map(Tally::total).sum(),
             bytes: stats.watched.values().map(|tally| tally.bytes_read).sum(),
         })
+    }
+
+    /// Whether pkgfs has files that are not whole yet: it pauses between their parts when others
+    /// ask for something.
+    fn is_fetching(&self) -> Result<bool> {
+        match std::fs::read_dir(self.store().join("partial")) {
+            Ok(mut files) => Ok(files.next().is_some()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn environment(&self, command: &mut Command) {
