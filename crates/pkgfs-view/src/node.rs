@@ -90,6 +90,13 @@ impl NodeId {
         matches!(self.decode(), Some(Node::Entry(_)))
     }
 
+    /// Whether it is one of the files that rez writes: below `.sys`, or of a copy that is
+    /// under way.
+    #[must_use]
+    pub fn is_writable(self) -> bool {
+        matches!(self.decode(), Some(Node::Writable(_)))
+    }
+
     pub(crate) fn decode(self) -> Option<Node> {
         let body = self.0 & BODY;
         match self.0 >> KIND_SHIFT {

@@ -22,7 +22,7 @@ use fuser::{
 use futures::FutureExt;
 use pkgfs_view::{Change, HandleId, Lookup, View, ViewError};
 
-use replies::{attr, caller, entry, moment, writes, xattr};
+use replies::{attr, caller, entry, moment, no_xattrs, writes, xattr};
 
 use crate::{
     errno::errno,
@@ -406,14 +406,14 @@ impl Filesystem for Adapter {
     fn setxattr(
         &self,
         _request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         _name: &OsStr,
         _value: &[u8],
         _flags: i32,
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        reply.error(Errno::EROFS);
+        reply.error(no_xattrs(node(ino)));
     }
 
     fn getxattr(
@@ -438,8 +438,8 @@ impl Filesystem for Adapter {
         self.answer(names, move |outcome| xattr(reply, size, outcome));
     }
 
-    fn removexattr(&self, _request: &Request, _ino: INodeNo, _name: &OsStr, reply: ReplyEmpty) {
-        reply.error(Errno::EROFS);
+    fn removexattr(&self, _request: &Request, ino: INodeNo, _name: &OsStr, reply: ReplyEmpty) {
+        reply.error(no_xattrs(node(ino)));
     }
 
     fn access(&self, _request: &Request, _ino: INodeNo, _mask: AccessFlags, reply: ReplyEmpty) {

@@ -266,7 +266,8 @@ impl View {
             Handle::Writable(open)
                 if open.pending && open.written.swap(false, Ordering::Relaxed) =>
             {
-                let text = read_at(&open.file, 0, LONGEST_JSON)?;
+                // One byte more, so that a longer one is not taken for its beginning.
+                let text = read_at(&open.file, 0, LONGEST_JSON + 1)?;
                 self.offer_pending(&text, caller.pid).await;
                 Ok(())
             }

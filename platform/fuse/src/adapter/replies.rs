@@ -4,7 +4,7 @@ use fuser::{
     Errno, Generation, OpenAccMode, OpenFlags, ReplyAttr, ReplyEntry, ReplyXattr, Request,
     TimeOrNow,
 };
-use pkgfs_view::{Caller, Found, Keep, Lookup, Timestamp};
+use pkgfs_view::{Caller, Found, Keep, Lookup, NodeId, Timestamp};
 
 use crate::shape::{absent, attributes, ttl};
 
@@ -52,4 +52,10 @@ pub(super) fn moment(time: TimeOrNow) -> Timestamp {
         TimeOrNow::SpecificTime(at) => at.into(),
         TimeOrNow::Now => Timestamp::now(),
     }
+}
+
+/// Why an extended attribute is not set. Python's `copystat`, with which rez copies in,
+/// takes "not supported" for an answer and fails at "read-only".
+pub(super) fn no_xattrs(node: NodeId) -> Errno {
+    if node.is_writable() { Errno::EOPNOTSUPP } else { Errno::EROFS }
 }
