@@ -33,6 +33,7 @@ pub(crate) enum Handle {
 
 /// A file of a payload.
 pub(crate) struct OpenPayload {
+    pub registration: RegistrationId,
     pub wanted: Wanted,
     /// Its bytes, once they are local.
     pub local: OnceLock<Local>,

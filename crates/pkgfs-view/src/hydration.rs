@@ -31,6 +31,9 @@ use crate::{ViewError, problems::Problems, spans::Spans};
 /// How many finished files are made durable under one transaction at most.
 const BATCH: usize = 256;
 
+/// A batch is made durable once the small files in it hold this many bytes of memory.
+const BATCH_BYTES: usize = 8 << 20;
+
 /// A batch waits until nothing has arrived for this long: making files durable takes the
 /// disk from a program that is just starting, and nobody waits for it.
 const QUIET: Duration = Duration::from_millis(250);
@@ -39,8 +42,8 @@ const QUIET: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Files up to this size come in one answer, and are served from memory until they are
-/// committed: at most [`BATCH`] of them are held.
-const SMALL: u64 = 64 << 10;
+/// committed.
+pub(crate) const SMALL: u64 = 256 << 10;
 
 /// What to fetch.
 #[derive(Debug, Clone)]
@@ -108,7 +111,7 @@ impl Flight {
     }
 
     /// Waits until it has ended, well or not.
-    async fn landed(&self) {
+    pub(crate) async fn landed(&self) {
         let mut stage = self.stage.clone();
         let landed = stage.wait_for(|stage| !matches!(stage, Stage::Filling(_))).await;
         // An error says that whoever flew it is gone: that is an end, too.
@@ -267,7 +270,7 @@ impl Hydration {
     }
 }
 
-/// The committer: what has arrived while the last batch was written goes into the next.
+/// The committer: what arrives until a quiet moment is made durable together.
 fn commit_batches(
     work: &std::sync::mpsc::Receiver<Work>,
     store: &Store,
@@ -275,31 +278,20 @@ fn commit_batches(
 ) {
     while let Ok(first) = work.recv() {
         let mut batch = Vec::new();
+        let mut bytes = 0;
         let mut waiting = Vec::new();
         let latest = Instant::now() + LONGEST_WAIT;
         let mut next = Some(first);
-        let mut keys = Vec::new();
         while let Some(item) = next {
-            let finished = match item {
-                Work::Keep(finished) => {
-                    keys.push(finished.file);
-                    Some(Ok(finished))
+            match item {
+                Work::Keep(..) => batch.push(item),
+                Work::Write(_, ref content) => {
+                    bytes += content.len();
+                    batch.push(item);
                 }
-                Work::Write(key, bytes) => {
-                    keys.push(key);
-                    Some(store.finish(key, &bytes))
-                }
-                Work::Settle(sender) => {
-                    waiting.push(sender);
-                    None
-                }
-            };
-            match finished {
-                Some(Ok(finished)) => batch.push(finished),
-                Some(Err(error)) => tell(hydration, &error),
-                None => {}
+                Work::Settle(sender) => waiting.push(sender),
             }
-            next = if batch.len() >= BATCH {
+            next = if batch.len() >= BATCH || bytes >= BATCH_BYTES {
                 None
             } else if waiting.is_empty() {
                 let patience = latest.saturating_duration_since(Instant::now()).min(QUIET);
@@ -308,19 +300,41 @@ fn commit_batches(
                 work.try_recv().ok()
             };
         }
-        if !batch.is_empty()
-            && let Err(error) = store.commit(batch)
-        {
-            tell(hydration, &error);
-        }
-        if let Some(hydration) = hydration.upgrade() {
-            let mut flights = hydration.flights.lock();
-            keys.iter().for_each(|key| drop(flights.remove(key)));
-        }
+        commit(batch, store, hydration);
         for sender in waiting {
             // Who asked may have stopped waiting.
             let _ = sender.send(());
         }
+    }
+}
+
+fn commit(batch: Vec<Work>, store: &Store, hydration: &Weak<Hydration>) {
+    let mut keys = Vec::new();
+    let mut finished = Vec::new();
+    for item in batch {
+        match item {
+            Work::Keep(whole) => {
+                keys.push(whole.file);
+                finished.push(whole);
+            }
+            Work::Write(key, bytes) => {
+                keys.push(key);
+                match store.finish(key, &bytes) {
+                    Ok(whole) => finished.push(whole),
+                    Err(error) => tell(hydration, &error),
+                }
+            }
+            Work::Settle(_) => {}
+        }
+    }
+    if !finished.is_empty()
+        && let Err(error) = store.commit(finished)
+    {
+        tell(hydration, &error);
+    }
+    if let Some(hydration) = hydration.upgrade() {
+        let mut flights = hydration.flights.lock();
+        keys.iter().for_each(|key| drop(flights.remove(key)));
     }
 }
 

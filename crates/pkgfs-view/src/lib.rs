@@ -6,6 +6,7 @@
 //!                   ├─ registering   two ways in: look-up, .sys/pending
 //!                   ├─ payload       listings of variants, one directory at a time
 //!                   ├─ hydration     bytes from origin, once
+//!                   ├─ foresight     what is read next, guessed
 //!                   ├─ sealing       rez's own copies
 //!                   └─ writable      .sys, and copies under way
 //! ```
@@ -18,6 +19,7 @@ mod asked;
 mod attributes;
 mod caches;
 mod error;
+mod foresight;
 mod handles;
 mod hydration;
 mod lock;
@@ -39,6 +41,7 @@ mod writable;
 pub use attributes::{Caller, Found, Keep, Lookup, NodeAttributes, NodeKind};
 pub use caches::Caches;
 pub use error::ViewError;
+pub use foresight::FetchedAhead;
 pub use handles::HandleId;
 pub use maintenance::FlushReport;
 pub use node::NodeId;

@@ -6,7 +6,7 @@ use pkgfs_origin::Counters;
 use pkgfs_store::Usage;
 use serde::Serialize;
 
-use crate::{Problem, View, registry::Payload};
+use crate::{Problem, View, foresight::FetchedAhead, registry::Payload};
 
 /// The state of a view.
 #[derive(Debug, Clone, Serialize)]
@@ -23,6 +23,8 @@ pub struct ViewStatus {
     pub hits: u64,
     /// First reads that had to ask origin.
     pub misses: u64,
+    /// What was fetched before anybody asked for it, since the start.
+    pub ahead: FetchedAhead,
     /// What origin was asked.
     pub origin: Counters,
     /// The store's size and room.
@@ -103,6 +105,7 @@ impl View {
             hydrated,
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
+            ahead: self.foresight.amount(),
             origin: self.origin.counters(),
             store: self.store.usage(),
             open: self.handles.count(),

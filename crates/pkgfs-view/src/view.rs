@@ -26,6 +26,7 @@ use pkgfs_store::{RegistrationId, Store, StoreError};
 use crate::{
     Caches, NodeAttributes, NodeId, NodeKind, ViewError,
     caches::Notices,
+    foresight::Foresight,
     handles::Handles,
     hydration::Hydration,
     lock::RezLock,
@@ -77,6 +78,7 @@ pub struct View {
     pub(crate) repositories: Repositories,
     pub(crate) payloads: Arc<Payloads>,
     pub(crate) hydration: Arc<Hydration>,
+    pub(crate) foresight: Foresight,
     pub(crate) handles: Handles,
     pub(crate) writable: Writable,
     pub(crate) lock: RezLock,
@@ -153,6 +155,7 @@ impl View {
             repositories,
             payloads,
             hydration,
+            foresight: Foresight::default(),
             handles: Handles::default(),
             writable,
             lock: RezLock::new(sys_dir),

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +79,10 @@ pub struct TracedOperation {
     pub path: String,
     /// Bytes that a READ answered; 0 otherwise.
     pub bytes: u64,
+    /// When it arrived, in microseconds since the trace began,
+    pub arrived_us: u64,
+    /// and when its answer was about to be sent.
+    pub answered_us: u64,
 }
 
 /// The answered operations since the trace was switched on, in order of their answers.
@@ -129,7 +134,7 @@ struct State {
     all: Tally,
     watched: Vec<(PathBuf, Tally)>,
     faulted: u64,
-    trace: Option<Trace>,
+    trace: Option<(Instant, Trace)>,
 }
 
 /// The counters of one mount.
@@ -151,7 +156,7 @@ impl Counts {
         self.lock().faulted += 1;
     }
 
-    pub(crate) fn answered(&self, operation: Operation, path: &Path, bytes: u64) {
+    pub(crate) fn answered(&self, operation: Operation, path: &Path, bytes: u64, arrived: Instant) {
         let mut state = self.lock();
         state.all.bytes_read += bytes;
         for (prefix, tally) in &mut state.watched {
@@ -159,12 +164,15 @@ impl Counts {
                 tally.bytes_read += bytes;
             }
         }
-        if let Some(trace) = &mut state.trace {
+        if let Some((began, trace)) = &mut state.trace {
             if trace.operations.len() < TRACE_LIMIT {
+                let since = |then: Instant| then.duration_since(*began).as_micros() as u64;
                 trace.operations.push(TracedOperation {
                     operation,
                     path: path.to_string_lossy().into_owned(),
                     bytes,
+                    arrived_us: since(arrived),
+                    answered_us: since(Instant::now()),
                 });
             } else {
                 trace.dropped += 1;
@@ -180,8 +188,8 @@ impl Counts {
         for (_, tally) in &mut state.watched {
             *tally = Tally::default();
         }
-        if let Some(trace) = &mut state.trace {
-            *trace = Trace::default();
+        if state.trace.is_some() {
+            state.trace = Some((Instant::now(), Trace::default()));
         }
     }
 
@@ -190,11 +198,11 @@ impl Counts {
     }
 
     pub(crate) fn set_trace(&self, on: bool) {
-        self.lock().trace = on.then(Trace::default);
+        self.lock().trace = on.then(|| (Instant::now(), Trace::default()));
     }
 
     pub(crate) fn trace(&self) -> Trace {
-        self.lock().trace.clone().unwrap_or_default()
+        self.lock().trace.as_ref().map(|(_, trace)| trace.clone()).unwrap_or_default()
     }
 
     pub(crate) fn all(&self) -> (Tally, u64) {

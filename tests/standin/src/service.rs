@@ -43,6 +43,7 @@ struct Job {
     operation: Operation,
     path: Arc<Path>,
     verdict: Verdict,
+    arrived: Instant,
     work: Work,
 }
 
@@ -99,7 +100,7 @@ impl Service {
             Some(Effect::ShortRead) => Verdict::Short,
             Some(Effect::Error { errno }) => Verdict::Fail(errno.into()),
         };
-        let job = Job { operation, path, verdict, work };
+        let job = Job { operation, path, verdict, arrived: Instant::now(), work };
         let mut state = self.lock();
         if state.closed {
             drop(state);
@@ -212,7 +213,7 @@ impl Service {
         let began = Instant::now();
         let outcome = (job.work)(job.verdict);
         self.cost.pay(began, outcome.bytes);
-        self.counts.answered(job.operation, &job.path, outcome.bytes);
+        self.counts.answered(job.operation, &job.path, outcome.bytes, job.arrived);
         // Before the answer, or the caller's next operation would seem to overlap this one.
         drop(slot);
         (outcome.send)();

@@ -16,7 +16,7 @@ use crate::{
     Caller, Found, HandleId, Keep, NodeId, View, ViewError,
     error::local,
     handles::{Handle, OpenPayload, OpenWritable},
-    hydration::{Flight, Local},
+    hydration::{Flight, Local, Wanted},
     node::{Node, Part, WritableId},
     payload::Payloads,
     view::blocking,
@@ -63,6 +63,7 @@ impl View {
                 }
                 self.used(directory.registration);
                 let open = OpenPayload {
+                    registration: directory.registration,
                     wanted: Payloads::wanted(&directory, index),
                     local: OnceLock::new(),
                     counted: AtomicBool::new(false),
@@ -71,7 +72,7 @@ impl View {
                     let _ = open.local.set(Local::File(local));
                 } else if (1..=SMALL).contains(&open.wanted.state.size) {
                     // A failure is the reader's to hear of, if there is one.
-                    let _ = self.fetch(&open);
+                    let _ = self.fetch(&open.wanted);
                 }
                 Handle::Payload(Arc::new(open))
             }
@@ -177,6 +178,9 @@ impl View {
             let _ = open.local.set(Local::File(local));
         }
         let first = !open.counted.swap(true, Ordering::Relaxed);
+        if first {
+            self.first_read(open.registration, &open.wanted);
+        }
         if let Some(local) = open.local.get() {
             if first {
                 self.hits.fetch_add(1, Ordering::Relaxed);
@@ -186,8 +190,11 @@ impl View {
         if first {
             self.misses.fetch_add(1, Ordering::Relaxed);
         }
-        let flight = self.fetch(open)?;
+        let flight = self.fetch(&open.wanted)?;
         let (local, whole) = flight.reach(offset..end).await?;
+        if let (true, Local::Bytes(content)) = (first, &local) {
+            self.foresee(open.wanted.key, Arc::clone(content));
+        }
         let bytes = local.read(offset, size);
         if whole {
             let _ = open.local.set(local);
@@ -195,11 +202,11 @@ impl View {
         bytes
     }
 
-    /// The fetch of an open file: under way already, or started now.
-    fn fetch(self: &Arc<Self>, open: &OpenPayload) -> Result<Arc<Flight>, ViewError> {
+    /// The fetch of a file: under way already, or started now.
+    pub(crate) fn fetch(self: &Arc<Self>, wanted: &Wanted) -> Result<Arc<Flight>, ViewError> {
         let view = Arc::downgrade(self);
-        let key = open.wanted.key;
-        self.hydration.fetch(&open.wanted, move || {
+        let key = wanted.key;
+        self.hydration.fetch(wanted, move || {
             if let Some(view) = view.upgrade() {
                 view.outdated(key.directory);
             }
