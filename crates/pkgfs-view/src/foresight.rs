@@ -28,8 +28,10 @@ use crate::{
 
 /// Bytes of a variant that may lie unread before anything of it was asked for.
 const UNREAD: u64 = 512 << 10;
-/// Files and directories asked for ahead at a time.
-const AT_ONCE: usize = 6;
+/// Files asked for ahead at a time.
+const FILES_AT_ONCE: usize = 6;
+/// Directories asked for ahead at a time.
+const DIRECTORIES_AT_ONCE: usize = 1;
 /// Where Python keeps compiled modules: beside what they name, one level up.
 const COMPILED: &[u8] = b"__pycache__";
 /// The stem of the file that stands for its directory.
@@ -41,7 +43,10 @@ const MOST_ENTRIES: usize = 4_096;
 
 /// What was fetched ahead, and what became of it.
 pub(crate) struct Foresight {
-    at_once: Arc<Semaphore>,
+    /// Turns of files,
+    files: Arc<Semaphore>,
+    /// and of directories, which are named more often in vain.
+    directories: Arc<Semaphore>,
     variants: Mutex<HashMap<RegistrationId, Variant>>,
 }
 
@@ -92,7 +97,11 @@ struct Search {
 
 impl Default for Foresight {
     fn default() -> Self {
-        Self { at_once: Arc::new(Semaphore::new(AT_ONCE)), variants: Mutex::default() }
+        Self {
+            files: Arc::new(Semaphore::new(FILES_AT_ONCE)),
+            directories: Arc::new(Semaphore::new(DIRECTORIES_AT_ONCE)),
+            variants: Mutex::default(),
+        }
     }
 }
 
@@ -241,7 +250,7 @@ impl View {
         compiled: bool,
         names: &[Box<[u8]>],
     ) -> Option<()> {
-        let permit = Arc::clone(&self.foresight.at_once).acquire_owned().await.ok()?;
+        let permit = Arc::clone(&self.foresight.directories).acquire_owned().await.ok()?;
         let mut directory = self.payloads.directory(below).await.ok()?;
         if compiled && let Some(index) = directory.listing.find(COMPILED) {
             let below = Payloads::below(&directory, index).ok()?;
@@ -259,7 +268,7 @@ impl View {
     fn fetch_file_ahead(self: &Arc<Self>, guess: Guess) {
         let view = Arc::clone(self);
         tokio::spawn(async move {
-            let _permit = Arc::clone(&view.foresight.at_once).acquire_owned().await;
+            let _permit = Arc::clone(&view.foresight.files).acquire_owned().await;
             let wanted = guess.wanted();
             // Whoever asks for it meanwhile does not wait for its turn here.
             if let Ok(None) = view.store.content(wanted.key)

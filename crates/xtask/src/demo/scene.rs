@@ -197,6 +197,11 @@ impl Scene {
             // rez-env then returns when the copy is made: the moment it is usable.
             settings += "package_cache_async = False\n";
         }
+        if self.way == Way::Pkgfs {
+            // As the README advises: look-ups register by themselves, and rez need not start a
+            // process beside every environment that would only find everything there.
+            settings += "write_package_cache = False\n";
+        }
         fs::write(self.file("rezconfig.py"), settings)?;
         Ok(())
     }

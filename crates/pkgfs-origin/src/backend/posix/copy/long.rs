@@ -7,31 +7,36 @@
 //! storage and processors from it.
 //!
 //! A long copy can overlap a change: the file's state is checked before, with the storage
-//! itself at the end, and before any part is told to be in place. The digest is taken of
-//! what arrived in the local file, behind the readers, so that nobody who waits for bytes
-//! waits for it.
+//! itself at the end, and before any part is told to be in place. Each chunk is hashed
+//! while it is at hand, as the part of the file's BLAKE3 tree that it is.
 
+mod buffer;
 mod plan;
+mod tree;
 
 use std::{
+    mem,
     ops::Range,
     os::fd::BorrowedFd,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, RecvTimeoutError},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use pkgfs_manifest::{BlobDigest, FileState};
+use pkgfs_manifest::FileState;
 use rustix::{
-    fs::{Advice, fadvise},
+    fs::{Advice, OFlags, fadvise, fcntl_getfl, fcntl_setfl},
     io::{Errno, pread, retry_on_intr},
 };
 
-use self::plan::{Next, Plan};
+use self::{
+    buffer::Buffer,
+    plan::{Next, Plan},
+    tree::Tree,
+};
 use super::{super::status::Ask, Source, write};
 use crate::{Cause, Failure, Fetched, backend::Operation};
 
@@ -50,14 +55,27 @@ const TOLD_TIME: Duration = Duration::from_millis(250);
 /// What the readers of one copy share.
 struct Chunks<'a> {
     source: &'a Source<'a>,
+    expected: FileState,
     into: BorrowedFd<'a>,
-    size: u64,
     plan: Mutex<Plan>,
+    tree: Mutex<Tree>,
+    /// Held by the reader that writes: the kernel lets one write at a time into a file, and
+    /// keeps the others spinning.
+    writing: Mutex<()>,
+    untold: Mutex<Untold>,
+    /// Held by the reader that tells.
+    telling: Mutex<()>,
+    failed: Mutex<Option<Failure>>,
     stop: AtomicBool,
 }
 
-/// Chunks that are in place, and whether somebody waits for them.
-type Arrival = Result<(Range<u64>, bool), Failure>;
+/// What is in place, and has not been told yet.
+struct Untold {
+    bytes: Vec<Range<u64>>,
+    /// Somebody waits for some of it.
+    wanted: bool,
+    since: Instant,
+}
 
 pub(super) fn fetch(
     source: &Source<'_>,
@@ -65,53 +83,78 @@ pub(super) fn fetch(
     into: BorrowedFd<'_>,
 ) -> Result<Fetched, Failure> {
     source.must_be(expected, Ask::Client)?;
-    // Whole chunks are asked for by several readers: guessing ahead would fetch twice.
-    _ = fadvise(&source.file, 0, None, Advice::Random);
+    read_past_the_cache(source);
     let size = expected.size;
-    let plan = Mutex::new(Plan::new(size.div_ceil(CHUNK)));
-    let chunks = Chunks { source, into, size, plan, stop: AtomicBool::new(false) };
-    let copied = thread::scope(|scope| {
-        let (sender, arrivals) = mpsc::channel();
-        for first in (0..READERS.min(chunks.count())).map(|reader| reader == 0) {
-            let (chunks, sender) = (&chunks, sender.clone());
+    let count = size.div_ceil(CHUNK);
+    let untold = Untold { bytes: Vec::new(), wanted: false, since: Instant::now() };
+    let chunks = Chunks {
+        source,
+        expected,
+        into,
+        plan: Mutex::new(Plan::new(count)),
+        tree: Mutex::new(Tree::new(size)),
+        writing: Mutex::default(),
+        untold: Mutex::new(untold),
+        telling: Mutex::default(),
+        failed: Mutex::default(),
+        stop: AtomicBool::new(false),
+    };
+    thread::scope(|scope| {
+        for _ in 1..READERS.min(count) {
             let reader = thread::Builder::new().name("origin-chunks".to_owned());
             // One that cannot be started leaves its share to the others.
-            _ = reader.spawn_scoped(scope, move || chunks.read(first, &sender));
+            _ = reader.spawn_scoped(scope, || chunks.read(false));
         }
-        drop(sender);
-        let outcome = chunks.follow(expected, &arrivals);
-        chunks.stop.store(true, Ordering::Relaxed);
-        outcome
+        chunks.read(true);
     });
-    let digest = copied?;
+    if let Some(failure) = locked(&chunks.failed).take() {
+        return Err(failure);
+    }
     source.must_be(expected, Ask::Storage)?;
-    // What was read once is read from the store from now on.
-    _ = fadvise(&source.file, 0, None, Advice::DontNeed);
+    let digest = locked(&chunks.tree).digest();
+    // A reader that ended without a word leaves a chunk undone.
+    let digest = digest.ok_or_else(|| source.failure(Cause::Io(Errno::IO.raw_os_error())))?;
     Ok(Fetched { digest, size })
 }
 
+/// What is read once is read from the store from then on: the client need not keep it,
+/// nor guess ahead of reads that several readers share out.
+fn read_past_the_cache(source: &Source<'_>) {
+    let direct = fcntl_getfl(&source.file)
+        .and_then(|flags| fcntl_setfl(&source.file, flags | OFlags::DIRECT));
+    if direct.is_err() {
+        _ = fadvise(&source.file, 0, None, Advice::Random);
+    }
+}
+
+/// Where storage cannot do that at this place or length after all.
+fn read_through_the_cache(source: &Source<'_>) -> bool {
+    let flags = fcntl_getfl(&source.file).unwrap_or(OFlags::empty());
+    flags.contains(OFlags::DIRECT)
+        && fcntl_setfl(&source.file, flags.difference(OFlags::DIRECT)).is_ok()
+}
+
 impl Chunks<'_> {
-    fn count(&self) -> u64 {
-        self.size.div_ceil(CHUNK)
-    }
-
     fn bytes(&self, chunks: Range<u64>) -> Range<u64> {
-        chunks.start * CHUNK..(chunks.end * CHUNK).min(self.size)
+        chunks.start * CHUNK..(chunks.end * CHUNK).min(self.expected.size)
     }
 
-    fn plan(&self) -> MutexGuard<'_, Plan> {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A reader: copies chunks until there are no more, and tells of each. The first of
+    /// A reader: copies chunks until there are no more, and tells of them. The first of
     /// them also takes what nobody asked for.
-    fn read(&self, first: bool, arrivals: &mpsc::Sender<Arrival>) {
-        let mut buffer = vec![0; (RUN * CHUNK) as usize];
+    fn read(&self, first: bool) {
+        let mut buffer = Buffer::take((RUN * CHUNK) as usize);
         while let Some((chunks, wanted)) = self.next(first) {
-            let outcome = self.copy(chunks.clone(), &mut buffer).map(|()| (chunks, wanted));
-            let failed = outcome.is_err();
-            if arrivals.send(outcome).is_err() || failed {
-                return;
+            let copied = self.copy(chunks.clone(), &mut buffer).and_then(|()| {
+                {
+                    let mut untold = locked(&self.untold);
+                    untold.bytes.push(self.bytes(chunks));
+                    untold.wanted |= wanted;
+                }
+                self.tell()
+            });
+            if let Err(failure) = copied {
+                locked(&self.failed).get_or_insert(failure);
+                self.stop.store(true, Ordering::Relaxed);
             }
         }
     }
@@ -120,121 +163,93 @@ impl Chunks<'_> {
     fn next(&self, first: bool) -> Option<(Range<u64>, bool)> {
         let mut patience = Duration::ZERO;
         loop {
+            let wishes = self.source.on.wishes(patience);
             if self.stop.load(Ordering::Relaxed) {
                 return None;
             }
-            let wishes = self.source.on.wishes(patience);
-            let now = Instant::now();
-            let mut plan = self.plan();
+            let mut plan = locked(&self.plan);
             for bytes in wishes {
                 plan.wish(bytes.start / CHUNK..bytes.end.div_ceil(CHUNK));
             }
-            match plan.next(first, RUN, self.source.on.quiet(), now) {
+            match plan.next(first, RUN, self.source.on.quiet(), Instant::now()) {
                 Next::Chunks { chunks, wanted } => return Some((chunks, wanted)),
-                Next::Wait(longest) => patience = longest,
+                Next::Wait(longest) => patience = longest.min(TOLD_TIME),
                 Next::Done => return None,
+            }
+            drop(plan);
+            if first && !patience.is_zero() {
+                self.source.on.alive();
             }
         }
     }
 
-    fn copy(&self, chunks: Range<u64>, buffer: &mut [u8]) -> Result<(), Failure> {
+    fn copy(&self, chunks: Range<u64>, buffer: &mut Buffer) -> Result<(), Failure> {
         let place = self.bytes(chunks);
-        let bytes = &mut buffer[..(place.end - place.start) as usize];
+        let length = (place.end - place.start) as usize;
+        // Whole chunks even at the end: reads past the cache may want whole blocks.
+        let bytes = buffer.bytes();
         let mut filled = 0;
-        while filled < bytes.len() {
+        while filled < length {
             if self.source.on.is_cancelled() {
                 return Err(self.source.failure(Cause::Cancelled));
             }
             let at = place.start + filled as u64;
-            let got = retry_on_intr(|| pread(&self.source.file, &mut bytes[filled..], at))
-                .map_err(Failure::at(self.source.path))?;
+            let want = length.next_multiple_of(CHUNK as usize);
+            let got = match retry_on_intr(|| pread(&self.source.file, &mut bytes[filled..want], at))
+            {
+                Err(Errno::INVAL) if read_through_the_cache(self.source) => continue,
+                got => got.map_err(Failure::at(self.source.path))?,
+            };
+            let got = got.min(length - filled);
             self.source.on.count(Operation::Read(got as u64));
             if got == 0 {
                 return Err(self.source.failure(Cause::Changed));
             }
             filled += got;
         }
-        write(self.into, bytes, place.start).map_err(|errno| self.destination(errno))
+        let bytes = &bytes[..length];
+        {
+            let _writing = locked(&self.writing);
+            write(self.into, bytes, place.start)
+        }
+        .map_err(|errno| self.source.failure(Cause::Destination(errno.raw_os_error())))?;
+        let parts = tree::parts(place.start, bytes);
+        locked(&self.tree).add(place.start, &parts);
+        Ok(())
     }
 
-    /// Follows the readers: tells what is in place, and hashes what is from the beginning.
-    fn follow(
-        &self,
-        expected: FileState,
-        arrivals: &mpsc::Receiver<Arrival>,
-    ) -> Result<BlobDigest, Failure> {
-        let mut placed = vec![false; self.count() as usize];
-        let mut untold = Vec::new();
-        let mut told_at = Instant::now();
-        let (mut next, mut hashed, mut wanted) = (0, 0, false);
-        let mut hasher = blake3::Hasher::new();
-        let mut buffer = vec![0; (RUN * CHUNK) as usize];
-        while hashed < self.size {
-            let more = match arrivals.try_recv() {
-                Ok(outcome) => Some(outcome?),
-                // Nothing new: tell what has come, then go on with what is in place.
-                Err(_) if wanted => None,
-                Err(_) if hashed < self.bytes(0..next).end => {
-                    let place = self.bytes(0..next).end - hashed;
-                    let most = place.min(RUN * CHUNK) as usize;
-                    hashed += self.hash(hashed, &mut buffer[..most], &mut hasher)?;
-                    if told_at.elapsed() >= TOLD_TIME {
-                        told_at = Instant::now();
-                        self.source.on.alive();
-                    }
-                    continue;
-                }
-                Err(_) => match arrivals.recv_timeout(TOLD_TIME) {
-                    Ok(outcome) => Some(outcome?),
-                    Err(RecvTimeoutError::Timeout) => {
-                        self.source.on.alive();
-                        None
-                    }
-                    // The last reader that ends without a word leaves a chunk undone.
-                    Err(RecvTimeoutError::Disconnected) => {
-                        return Err(self.destination(Errno::AGAIN));
-                    }
-                },
+    /// Tells what is in place once somebody waits for it, or it is enough, or time. One
+    /// reader at a time tells for all; the others go on reading.
+    fn tell(&self) -> Result<(), Failure> {
+        // Whoever finds another telling leaves its own to that one, which therefore looks
+        // once more after it has let go.
+        while locked(&self.untold).is_due() {
+            let _telling = match self.telling.try_lock() {
+                Ok(telling) => telling,
+                Err(TryLockError::Poisoned(telling)) => telling.into_inner(),
+                Err(TryLockError::WouldBlock) => return Ok(()),
             };
-            let idle = more.is_none();
-            if let Some((chunks, waited_for)) = more {
-                wanted |= waited_for;
-                placed[chunks.start as usize..chunks.end as usize].fill(true);
-                while placed.get(next as usize) == Some(&true) {
-                    next += 1;
-                }
-                untold.push(self.bytes(chunks));
-            }
-            let enough =
-                untold.iter().map(|bytes| bytes.end - bytes.start).sum::<u64>() >= TOLD_BYTES;
-            let whole = next == self.count();
-            if (wanted && idle) || enough || whole || told_at.elapsed() >= TOLD_TIME {
-                self.source.must_be(expected, Ask::Storage)?;
-                self.source.on.placed(&std::mem::take(&mut untold));
-                (told_at, wanted) = (Instant::now(), false);
-            }
+            let bytes = locked(&self.untold).take();
+            self.source.must_be(self.expected, Ask::Storage)?;
+            self.source.on.placed(&bytes);
         }
-        Ok(BlobDigest::from_bytes(*hasher.finalize().as_bytes()))
+        Ok(())
+    }
+}
+
+impl Untold {
+    fn is_due(&self) -> bool {
+        let bytes: u64 = self.bytes.iter().map(|bytes| bytes.end - bytes.start).sum();
+        let time = self.since.elapsed() >= TOLD_TIME;
+        bytes > 0 && (self.wanted || bytes >= TOLD_BYTES || time)
     }
 
-    /// Hashes the chunk at `from` as it lies in the local file.
-    fn hash(
-        &self,
-        from: u64,
-        buffer: &mut [u8],
-        hasher: &mut blake3::Hasher,
-    ) -> Result<u64, Failure> {
-        let want = (self.size - from).min(buffer.len() as u64) as usize;
-        let got = retry_on_intr(|| pread(self.into, &mut buffer[..want], from))
-            .map_err(|errno| self.destination(errno))?;
-        if got == 0 {
-            return Err(self.destination(Errno::IO));
-        }
-        hasher.update(&buffer[..got]);
-        Ok(got as u64)
+    fn take(&mut self) -> Vec<Range<u64>> {
+        (self.wanted, self.since) = (false, Instant::now());
+        mem::take(&mut self.bytes)
     }
+}
 
-    fn destination(&self, errno: Errno) -> Failure {
-        self.source.failure(Cause::Destination(errno.raw_os_error()))
-    }
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

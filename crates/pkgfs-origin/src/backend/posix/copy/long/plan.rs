@@ -18,12 +18,18 @@ const SHORT: u64 = 16;
 const END: u64 = 4;
 /// Chunks asked for beyond a wish that goes on where another ended.
 const BEYOND: u64 = 12;
+/// Any other wish brings the whole block of so many chunks that it lies in: a program that
+/// touches a page of a library touches others near it, and each by itself is a round trip.
+const BLOCK: u64 = 8;
 
 /// Chunks taken, and chunks wished for.
 pub(super) struct Plan {
     taken: Vec<bool>,
     wished: Vec<bool>,
-    queue: VecDeque<u64>,
+    /// What somebody waits for,
+    wishes: VecDeque<u64>,
+    /// and what is likely to be wished for next.
+    along: VecDeque<u64>,
     /// All before it are taken.
     cursor: u64,
     /// When somebody first wished for something, or a chunk that nobody wished for was
@@ -45,43 +51,45 @@ pub(super) enum Next {
 
 impl Plan {
     pub(super) fn new(chunks: u64) -> Self {
-        let none = vec![false; chunks as usize];
-        Self { taken: none.clone(), wished: none, queue: VecDeque::new(), cursor: 0, waiting: None }
+        Self {
+            taken: vec![false; chunks as usize],
+            wished: vec![false; chunks as usize],
+            wishes: VecDeque::new(),
+            along: VecDeque::new(),
+            cursor: 0,
+            waiting: None,
+        }
     }
 
     /// Somebody waits for these chunks.
     pub(super) fn wish(&mut self, chunks: Range<u64>) {
         let count = self.taken.len() as u64;
-        let runs_on = chunks.start > 0
-            && self.wished.get(chunks.start as usize - 1).copied().unwrap_or_default();
-        let end = if runs_on { chunks.end.saturating_add(BEYOND) } else { chunks.end };
-        for chunk in chunks.start..end.min(count) {
-            self.wished[chunk as usize] |= chunks.contains(&chunk);
-            self.queue.push_back(chunk);
+        let chunks = chunks.start.min(count)..chunks.end.min(count);
+        let before = chunks.start.checked_sub(1);
+        let runs_on = before.is_some_and(|before| self.wished[before as usize]);
+        let along = if runs_on {
+            chunks.end..chunks.end + BEYOND
+        } else {
+            chunks.start - chunks.start % BLOCK..chunks.end.next_multiple_of(BLOCK)
+        };
+        self.along.extend(along.start..along.end.min(count));
+        for chunk in chunks {
+            self.wished[chunk as usize] = true;
+            self.wishes.push_back(chunk);
         }
         if self.waiting.is_none() {
             self.waiting = Some(Instant::now());
             let from = if count <= SHORT { 0 } else { count - END };
-            self.queue.extend(from..count);
+            self.along.extend(from..count);
         }
     }
 
     /// The next chunks, at most `run` that follow each other. Only one reader, the first,
     /// takes what nobody wished for once anybody has wished for anything.
     pub(super) fn next(&mut self, first: bool, run: u64, quiet: Duration, now: Instant) -> Next {
-        while let Some(chunk) = self.queue.pop_front() {
-            if !self.taken[chunk as usize] {
-                self.taken[chunk as usize] = true;
-                let mut end = chunk + 1;
-                while end < chunk + run
-                    && self.queue.front() == Some(&end)
-                    && !self.taken[end as usize]
-                {
-                    self.queue.pop_front();
-                    self.taken[end as usize] = true;
-                    end += 1;
-                }
-                return Next::Chunks { chunks: chunk..end, wanted: true };
+        for queue in [&mut self.wishes, &mut self.along] {
+            if let Some(chunks) = take(queue, &mut self.taken, run) {
+                return Next::Chunks { chunks, wanted: true };
             }
         }
         while self.taken.get(self.cursor as usize) == Some(&true) {
@@ -110,6 +118,24 @@ impl Plan {
             }
         }
     }
+}
+
+/// The first of these chunks that is not taken, and those that follow it.
+fn take(queue: &mut VecDeque<u64>, taken: &mut [bool], run: u64) -> Option<Range<u64>> {
+    let first = loop {
+        let chunk = queue.pop_front()?;
+        if !taken[chunk as usize] {
+            break chunk;
+        }
+    };
+    taken[first as usize] = true;
+    let mut end = first + 1;
+    while end < first + run && queue.front() == Some(&end) && !taken[end as usize] {
+        queue.pop_front();
+        taken[end as usize] = true;
+        end += 1;
+    }
+    Some(first..end)
 }
 
 #[cfg(test)]
