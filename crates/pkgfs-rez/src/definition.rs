@@ -31,6 +31,14 @@ pub enum Format {
 }
 
 impl Format {
+    /// The extension of its files, without the dot; also rez's name of the format.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Python => "py",
+            Self::Yaml => "yaml",
+        }
+    }
+
     /// The format of a definition file, by its extension as rez goes by it.
     pub fn of_file(name: &str) -> Option<Self> {
         match name.rsplit_once('.') {

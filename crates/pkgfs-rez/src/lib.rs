@@ -27,6 +27,7 @@ pub mod lock;
 pub mod names;
 pub mod pyrepr;
 pub mod registration;
+pub mod repository;
 pub mod requirement;
 pub mod settings;
 pub mod variant;

@@ -72,6 +72,8 @@ pub struct RezSettings {
     pub package_filenames: Vec<String>,
     /// Whether a version directory without a definition is no package (same place).
     pub check_package_definition_files: bool,
+    /// The directory in a repository's root that rez keeps its locks in, never a family (same place).
+    pub file_lock_dir: Option<String>,
 }
 
 /// Why a text is not rez's configuration.
@@ -118,6 +120,7 @@ impl RezSettings {
             package_cache_async: true,
             package_filenames: vec!["package".to_owned()],
             check_package_definition_files: false,
+            file_lock_dir: None,
         }
     }
 
@@ -136,7 +139,7 @@ impl RezSettings {
         };
         let plugins = settings.remove("plugins").unwrap_or_default();
         if let Some(plugin) = plugins.pointer("/package_repository/filesystem") {
-            for name in ["package_filenames", "check_package_definition_files"] {
+            for name in ["package_filenames", "check_package_definition_files", "file_lock_dir"] {
                 if let Some(setting) = plugin.get(name) {
                     settings.insert(name.to_owned(), setting.clone());
                 }

@@ -34,6 +34,7 @@ fn dictionary(settings: &RezSettings) -> Value {
         "package_cache_async": settings.package_cache_async,
         "package_filenames": settings.package_filenames,
         "check_package_definition_files": settings.check_package_definition_files,
+        "file_lock_dir": settings.file_lock_dir,
     })
 }
 
@@ -106,13 +107,14 @@ variant_shortlinks_dirname = "links"
 read_package_cache = False
 write_package_cache = False
 plugins = {"package_repository": {"filesystem": {
-    "package_filenames": ["package", "pkg"], "check_package_definition_files": True}}}
+    "package_filenames": ["package", "pkg"], "check_package_definition_files": True,
+    "file_lock_dir": ".lock"}}}
 "#;
 
 #[test]
 fn the_settings_of_both_rezzes_are_what_they_print() {
     let home = scratch();
-    for (version, expected) in [("3.4.0", 24), ("2.112.0", 21)] {
+    for (version, expected) in [("3.4.0", 25), ("2.112.0", 22)] {
         let (_, compared) = compare(version, home.path(), "", home.path());
         assert_eq!(compared, expected, "settings that rez {version} has");
     }
