@@ -91,7 +91,7 @@ async fn serve(
         _ = terminate.recv() => Err(DaemonError::Stopping),
         _ = interrupt.recv() => Err(DaemonError::Stopping),
     };
-    let Opened { view, origin, notes } = match opened {
+    let Opened { view, origin, rez_worker, notes } = match opened {
         Ok(opened) => opened,
         Err(error) => {
             control_socket::remove(&settings.store);
@@ -136,6 +136,9 @@ async fn serve(
         tracing::warn!("ending, although something under way has not come to rest");
     }
     origin.stop().await;
+    if let Some(rez_worker) = rez_worker {
+        rez_worker.stop().await;
+    }
     result
 }
 

@@ -4,7 +4,11 @@
 //! prints the values in force. A mount must not fail because rez is not there: then
 //! rez's defaults go, and the status says so.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use pkgfs_rez::RezSettings;
 use tokio::process::Command;
@@ -24,6 +28,23 @@ pub(crate) async fn read(keys: &RezKeys) -> (RezSettings, Option<String>) {
             tracing::warn!("{note}");
             (defaults, Some(note))
         }
+    }
+}
+
+/// The command that runs rez's own Python: as it is set, or the one that belongs to the
+/// command that prints the settings.
+pub(crate) fn python_command(keys: &RezKeys) -> Option<Vec<String>> {
+    if !keys.python_command.is_empty() {
+        return Some(keys.python_command.clone());
+    }
+    let (program, arguments) = keys.config_command.split_first()?;
+    let path = Path::new(program);
+    match (path.file_name()?.to_str()?, arguments.first().map(String::as_str)) {
+        ("rez-config", _) => {
+            Some(vec![path.with_file_name("rez-python").to_string_lossy().into_owned()])
+        }
+        ("rez", Some("config")) => Some(vec![program.clone(), "python".to_owned()]),
+        _ => None,
     }
 }
 
@@ -63,6 +84,7 @@ mod tests {
         RezKeys {
             config_command: command.iter().map(ToString::to_string).collect(),
             config_deadline_seconds: 1,
+            ..RezKeys::default()
         }
     }
 
@@ -86,5 +108,20 @@ mod tests {
     async fn what_rez_prints_is_taken() {
         let (settings, note) = read(&keys(&["echo", r#"{"default_cachable": true}"#])).await;
         assert_eq!((settings.default_cachable, note), (Some(true), None));
+    }
+
+    #[test]
+    fn the_python_of_a_rez_lies_beside_its_other_commands() {
+        let of = |command: &[&str]| python_command(&keys(command)).map(|command| command.join(" "));
+        assert_eq!(of(&["rez-config", "--json"]).as_deref(), Some("rez-python"));
+        assert_eq!(
+            of(&["/sw/rez/bin/rez/rez-config"]).as_deref(),
+            Some("/sw/rez/bin/rez/rez-python")
+        );
+        assert_eq!(of(&["/sw/rez", "config", "--json"]).as_deref(), Some("/sw/rez python"));
+        assert_eq!(of(&["echo", "{}"]), None);
+        assert_eq!(of(&[]), None);
+        let set = RezKeys { python_command: vec!["py".to_owned()], ..keys(&["echo"]) };
+        assert_eq!(python_command(&set), Some(vec!["py".to_owned()]));
     }
 }

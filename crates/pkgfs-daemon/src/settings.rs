@@ -64,6 +64,11 @@ pub struct RezKeys {
     pub config_command: Vec<String>,
     /// Seconds it may take.
     pub config_deadline_seconds: u64,
+    /// The command that runs rez's own Python, which is asked about definitions that are
+    /// programs; empty takes the `rez-python` beside `config_command`.
+    pub python_command: Vec<String>,
+    /// Seconds that a definition may take.
+    pub definition_deadline_seconds: u64,
 }
 
 impl Default for Settings {
@@ -100,6 +105,8 @@ impl Default for RezKeys {
         Self {
             config_command: vec!["rez-config".to_owned(), "--json".to_owned()],
             config_deadline_seconds: 15,
+            python_command: Vec::new(),
+            definition_deadline_seconds: 10,
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use pkgfs_origin::{Origin, OriginError, OriginSettings};
+use pkgfs_rez::RezSettings;
+use pkgfs_rez_worker::{RezWorker, RezWorkerSettings};
 use pkgfs_store::Store;
 use pkgfs_view::{View, ViewSettings};
 use rustix::process::{Resource, Rlimit, getegid, geteuid, getrlimit, setrlimit};
@@ -13,6 +15,7 @@ use crate::{DaemonError, Settings, rez_settings};
 pub(crate) struct Opened {
     pub(crate) view: Arc<View>,
     pub(crate) origin: Origin,
+    pub(crate) rez_worker: Option<RezWorker>,
     pub(crate) notes: Vec<String>,
 }
 
@@ -31,11 +34,18 @@ pub(crate) async fn open(settings: &Settings, store: Arc<Store>) -> Result<Opene
         deadline: Duration::from_secs(settings.origin.deadline_seconds),
         ..OriginSettings::default()
     })?;
-    let (rez, repositories) =
+    let (rez, named) =
         tokio::join!(rez_settings::read(&settings.rez), repositories(&origin, settings));
     let (mut rez, note) = rez;
-    let (repositories, mut notes) = repositories?;
+    let (mut repositories, mut notes) = named?;
     notes.extend(note);
+    if settings.repositories.is_empty() {
+        repositories = repositories_of(&origin, &rez).await;
+    }
+    let rez_worker = rez_settings::python_command(&settings.rez).map(|command| {
+        let deadline = Duration::from_secs(settings.rez.definition_deadline_seconds);
+        RezWorker::new(RezWorkerSettings { command, deadline })
+    });
     // Handles hold real paths, so what they are compared with must be one too.
     if let Ok(local) = origin.canonical(rez.local_packages_path.as_ref()).await {
         rez.local_packages_path = local.to_string_lossy().into_owned();
@@ -47,6 +57,7 @@ pub(crate) async fn open(settings: &Settings, store: Arc<Store>) -> Result<Opene
         ViewSettings {
             repositories,
             rez,
+            rez_worker: rez_worker.clone(),
             on_lookup: settings.registration.on_lookup,
             on_pending: settings.registration.on_pending,
             believe: seconds(settings.registration.miss_seconds),
@@ -56,7 +67,24 @@ pub(crate) async fn open(settings: &Settings, store: Arc<Store>) -> Result<Opene
             shared: settings.allow_other,
         },
     )?;
-    Ok(Opened { view, origin, notes })
+    Ok(Opened { view, origin, rez_worker, notes })
+}
+
+/// Where rez itself looks for packages, less the local builds, which are never served. One
+/// that does not exist is passed over, as rez does.
+async fn repositories_of(origin: &Origin, rez: &RezSettings) -> Vec<PathBuf> {
+    let mut real: Vec<PathBuf> = Vec::new();
+    for path in rez.packages_path.iter().filter(|path| **path != rez.local_packages_path) {
+        let found = match origin.canonical(path.as_ref()).await {
+            Ok(found) => found,
+            Err(OriginError::NotFound { .. } | OriginError::NotADirectory { .. }) => continue,
+            Err(_) => PathBuf::from(path),
+        };
+        if !real.contains(&found) {
+            real.push(found);
+        }
+    }
+    real
 }
 
 /// The repositories by their real paths. Storage that does not answer is no reason not

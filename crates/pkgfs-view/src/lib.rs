@@ -18,6 +18,7 @@
 mod asked;
 mod attributes;
 mod caches;
+mod definitions;
 mod error;
 mod foresight;
 mod handles;

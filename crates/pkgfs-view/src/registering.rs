@@ -92,6 +92,9 @@ impl View {
                     self.problems.tell(error.to_string());
                     return Err(error.into());
                 }
+                Err(NotRegistered::NotOffered(reason @ NotOffered::Refused { .. })) => {
+                    tracing::debug!(%reason, "not registered");
+                }
                 Err(reason) => self.problems.tell(reason.to_string()),
             }
         }

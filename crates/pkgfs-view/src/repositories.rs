@@ -1,9 +1,8 @@
 //! What origin's repositories offer: from a name or a handle to a variant that may be
 //! served.
 //!
-//! The rules are rez's (`pkgfs-rez`); here they meet what lies at origin. Definitions
-//! that are not literal are never guessed: their variants are not offered, and rez goes
-//! on without us.
+//! The rules are rez's (`pkgfs-rez`); here they meet what lies at origin. What is not known
+//! for sure is not offered, and rez goes on without us.
 
 use std::{
     path::{Path, PathBuf},
@@ -13,14 +12,13 @@ use std::{
 
 use pkgfs_manifest::Timestamp;
 use pkgfs_origin::{Origin, OriginError};
-use pkgfs_rez::{
-    Definition, Format, Reading, RezSettings, VariantHandle, definition::LEGACY_RELEASE_FILE,
+use pkgfs_rez::{Refusal, RezSettings, VariantError, VariantHandle};
+use pkgfs_rez_worker::{RezError, RezWorker};
+
+use crate::{
+    asked::Asked,
+    definitions::{Defined, Definitions, Place},
 };
-
-use crate::asked::Asked;
-
-/// Longest definition that is read. rez's own are a few kilobytes.
-const LONGEST_DEFINITION: u64 = 1 << 20;
 
 /// A variant that may be served.
 #[derive(Debug, Clone)]
@@ -39,31 +37,23 @@ pub(crate) enum NotOffered {
     Absent(String),
     #[error(transparent)]
     Origin(#[from] OriginError),
+    /// rez would not cache it either: nothing is wrong.
+    #[error("{uri}: {refusal}")]
+    Refused { uri: String, refusal: Refusal },
     /// A reason to tell the user.
     #[error("{0}")]
     Told(String),
 }
-
-/// A definition as far as it is known.
-#[derive(Debug, Clone)]
-enum Defined {
-    Absent,
-    Literal(Arc<Definition>),
-    /// Not offered, for this reason.
-    Not(Arc<str>),
-}
-
-/// A package of a repository: location, name, version.
-type Package = (PathBuf, Box<str>, Option<Box<str>>);
 
 pub(crate) struct Repositories {
     origin: Origin,
     /// As rez computes them: absolute, links resolved.
     locations: Vec<PathBuf>,
     rez: RezSettings,
+    worker: Option<RezWorker>,
     /// Device of the store: packages on the same one gain nothing by a copy.
     store_device: u64,
-    definitions: Asked<Package, Defined>,
+    definitions: Definitions,
     directories: Asked<PathBuf, bool>,
 }
 
@@ -72,17 +62,13 @@ impl Repositories {
         origin: Origin,
         locations: Vec<PathBuf>,
         rez: RezSettings,
+        worker: Option<RezWorker>,
         store_device: u64,
         valid: Duration,
     ) -> Self {
-        Self {
-            origin,
-            locations,
-            rez,
-            store_device,
-            definitions: Asked::new(valid),
-            directories: Asked::new(valid),
-        }
+        let definitions = Definitions::new(origin.clone(), rez.clone(), worker.clone(), valid);
+        let directories = Asked::new(valid);
+        Self { origin, locations, rez, worker, store_device, definitions, directories }
     }
 
     pub(crate) fn locations(&self) -> &[PathBuf] {
@@ -91,7 +77,7 @@ impl Repositories {
 
     /// Forgets what origin said.
     pub(crate) fn forget(&self) {
-        self.definitions.forget();
+        self.definitions.forget(None);
         self.directories.forget();
     }
 
@@ -129,28 +115,26 @@ impl Repositories {
         let mut not_offered = Vec::new();
         for location in &self.locations {
             let Some(location_text) = location.to_str() else { continue };
-            let definition = match self.definition(location, name, version).await? {
-                Defined::Literal(definition) => definition,
+            let place = Place {
+                location: location.clone(),
+                name: name.into(),
+                version: version.map(Into::into),
+            };
+            let package = match self.definitions.get(place).await? {
+                Defined::Package(package) => package,
                 Defined::Absent => continue,
                 Defined::Not(reason) => {
                     not_offered.push(reason);
                     continue;
                 }
             };
-            let count = u32::try_from(definition.variants.len()).unwrap_or(0);
-            let indices: Vec<_> =
-                if count == 0 { vec![None] } else { (0..count).map(Some).collect() };
-            found.extend(
-                indices
-                    .into_iter()
-                    .map(|index| VariantHandle {
-                        location: location_text.to_owned(),
-                        name: name.to_owned(),
-                        version: version.map(str::to_owned),
-                        index,
-                    })
-                    .filter(|handle| handle.h4() == h4),
-            );
+            let handles = package.variants.iter().map(|variant| VariantHandle {
+                location: location_text.to_owned(),
+                name: name.to_owned(),
+                version: version.map(str::to_owned),
+                index: variant.index,
+            });
+            found.extend(handles.filter(|handle| handle.h4() == h4));
         }
         Ok((found, not_offered))
     }
@@ -158,9 +142,36 @@ impl Repositories {
     /// Has the package of a handle asked for anew: who names it knows of it from rez,
     /// perhaps sooner than we do.
     pub(crate) fn ask_anew(&self, handle: &VariantHandle) {
-        let version = handle.version.as_deref().map(Into::into);
-        let package = (PathBuf::from(&handle.location), handle.name.as_str().into(), version);
-        self.definitions.forget_one(&package);
+        self.definitions.forget(Some(&place_of(handle)));
+    }
+
+    /// The handles of all variants of the newest package that a request asks for.
+    pub(crate) async fn requested(&self, request: &str) -> Result<Vec<VariantHandle>, RezError> {
+        let worker = self.worker()?;
+        let locations: Vec<_> =
+            self.locations.iter().filter_map(|path| path.to_str().map(str::to_owned)).collect();
+        let newest = worker.newest(request, &locations).await?;
+        Ok(newest.map(|package| package.handles().collect()).unwrap_or_default())
+    }
+
+    /// Which of these variants belong to a package that a request asks for.
+    pub(crate) async fn matching(
+        &self,
+        request: &str,
+        variants: &[VariantHandle],
+    ) -> Result<Vec<bool>, RezError> {
+        let packages: Vec<_> = variants
+            .iter()
+            .map(|variant| (variant.name.clone(), variant.version.clone()))
+            .collect();
+        self.worker()?.matching(request, &packages).await
+    }
+
+    fn worker(&self) -> Result<&RezWorker, RezError> {
+        self.worker.as_ref().ok_or_else(|| RezError::Start {
+            command: String::new(),
+            reason: "no rez is configured".to_owned(),
+        })
     }
 
     /// The variant that a handle names, if it may be served.
@@ -170,89 +181,60 @@ impl Repositories {
             let told = format!("{}: its repository is not an absolute path", handle.uri());
             return Err(NotOffered::Told(told));
         }
-        let version = handle.version.as_deref();
-        let definition = match self.definition(location, &handle.name, version).await? {
-            Defined::Literal(definition) => definition,
+        let package = match self.definitions.get(place_of(&handle)).await? {
+            Defined::Package(package) => package,
             Defined::Absent => return Err(NotOffered::Absent(handle.uri())),
             Defined::Not(reason) => return Err(NotOffered::Told(reason.to_string())),
         };
         let told = |reason: &dyn std::fmt::Display| {
             NotOffered::Told(format!("{}: {reason}", handle.uri()))
         };
-        let below = pkgfs_rez::subpath(&definition, handle.index).map_err(|error| told(&error))?;
-        let root = location.join(handle.package_dir()).join(below.parts.join("/"));
+        let refuse = |same_device| {
+            let local = package.local && !self.rez.package_cache_local;
+            let refusal = pkgfs_rez::refuse(&package.definition, &handle, &self.rez, same_device);
+            match refusal {
+                Some(Refusal::NotCachable) => refusal,
+                _ if local => Some(Refusal::Local),
+                _ => refusal,
+            }
+        };
+        let root = match package.variants.iter().find(|variant| variant.index == handle.index) {
+            Some(variant) => variant.root.clone().map_err(|reason| told(&reason))?,
+            None => return Err(told(&not_a_variant(handle.index, package.variants.len()))),
+        };
         // Refused by its definition before its root is looked at.
-        if let Some(refusal) = pkgfs_rez::refuse(&definition, &handle, &self.rez, false) {
-            return Err(told(&refusal));
+        let refused = |refusal| NotOffered::Refused { uri: handle.uri(), refusal };
+        if let Some(refusal) = refuse(false) {
+            return Err(refused(refusal));
         }
-        let stat = self.origin.stat(&root).await?;
-        if !stat.is_dir() {
-            return Err(told(&"its root is not a directory"));
-        }
-        let same_device = stat.device == self.store_device;
-        if let Some(refusal) = pkgfs_rez::refuse(&definition, &handle, &self.rez, same_device) {
-            return Err(told(&refusal));
+        let stat = match self.origin.stat(&root).await {
+            Ok(stat) if stat.is_dir() => stat,
+            Ok(_) | Err(OriginError::NotADirectory { .. }) => {
+                return Err(told(&format!("its root {} is not a directory", root.display())));
+            }
+            Err(OriginError::NotFound { .. }) => {
+                return Err(told(&format!("its root {} does not exist", root.display())));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(refusal) = refuse(stat.device == self.store_device) {
+            return Err(refused(refusal));
         }
         Ok(Candidate { handle, root, root_mtime: stat.attributes.mtime })
     }
+}
 
-    async fn definition(
-        &self,
-        location: &Path,
-        name: &str,
-        version: Option<&str>,
-    ) -> Result<Defined, OriginError> {
-        let question = (location.to_path_buf(), name.into(), version.map(Into::into));
-        let directory = match version {
-            Some(version) => location.join(name).join(version),
-            None => location.join(name),
-        };
-        self.definitions.get(question, async || self.read_definition(&directory).await).await
+fn place_of(handle: &VariantHandle) -> Place {
+    Place {
+        location: PathBuf::from(&handle.location),
+        name: handle.name.as_str().into(),
+        version: handle.version.as_deref().map(Into::into),
     }
+}
 
-    async fn is_there(&self, path: &Path) -> Result<bool, OriginError> {
-        match self.origin.stat(path).await {
-            Ok(_) => Ok(true),
-            Err(OriginError::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn read_definition(&self, directory: &Path) -> Result<Defined, OriginError> {
-        for (stem, extension, format) in self
-            .rez
-            .package_filenames
-            .iter()
-            .flat_map(|stem| [(stem, "py", Format::Python), (stem, "yaml", Format::Yaml)])
-        {
-            let path = directory.join(format!("{stem}.{extension}"));
-            let text = match self.origin.read(&path, LONGEST_DEFINITION).await {
-                Ok((text, _)) => text,
-                Err(OriginError::NotFound { .. } | OriginError::NotADirectory { .. }) => continue,
-                Err(error @ OriginError::TooLarge { .. }) => {
-                    return Ok(Defined::Not(error.to_string().into()));
-                }
-                Err(error) => return Err(error),
-            };
-            let not =
-                |reason: String| Ok(Defined::Not(format!("{}: {reason}", path.display()).into()));
-            return match pkgfs_rez::read(&text, format) {
-                // Name and version are the folders', as rez has it, whatever is written.
-                Reading::Literal(definition) => {
-                    let legacy = directory.join(LEGACY_RELEASE_FILE);
-                    if !definition.has_timestamp && self.is_there(&legacy).await? {
-                        return not(format!(
-                            "{LEGACY_RELEASE_FILE} beside it may override it; left to rez"
-                        ));
-                    }
-                    Ok(Defined::Literal(Arc::new(definition)))
-                }
-                Reading::NotLiteral { what, line } => {
-                    not(format!("line {line}: it has {what}, which only rez can tell; left to rez"))
-                }
-                Reading::Broken { why, line } => not(format!("line {line}: {why}")),
-            };
-        }
-        Ok(Defined::Absent)
+fn not_a_variant(index: Option<u32>, count: usize) -> VariantError {
+    match index {
+        Some(index) => VariantError::OutOfRange { index, count },
+        None => VariantError::NoIndex(count),
     }
 }

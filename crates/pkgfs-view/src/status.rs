@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::atomic::Ordering};
 
 use pkgfs_origin::Counters;
+use pkgfs_rez_worker::{RezWorker, RezWorkerStatus};
 use pkgfs_store::Usage;
 use serde::Serialize;
 
@@ -25,6 +26,8 @@ pub struct ViewStatus {
     pub misses: u64,
     /// What was fetched before anybody asked for it, since the start.
     pub ahead: FetchedAhead,
+    /// What rez itself was asked, where it can be.
+    pub rez: Option<RezWorkerStatus>,
     /// What origin was asked.
     pub origin: Counters,
     /// The store's size and room.
@@ -106,6 +109,7 @@ impl View {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
             ahead: self.foresight.amount(),
+            rez: self.settings.rez_worker.as_ref().map(RezWorker::status),
             origin: self.origin.counters(),
             store: self.store.usage(),
             open: self.handles.count(),

@@ -8,6 +8,7 @@ mod changes;
 mod directories;
 mod files;
 mod marks;
+mod requests;
 pub(crate) mod names;
 
 use std::{
@@ -21,6 +22,7 @@ use parking_lot::Mutex;
 use pkgfs_manifest::Timestamp;
 use pkgfs_origin::Origin;
 use pkgfs_rez::RezSettings;
+use pkgfs_rez_worker::RezWorker;
 use pkgfs_store::{RegistrationId, Store, StoreError};
 
 use crate::{
@@ -53,6 +55,8 @@ pub struct ViewSettings {
     pub repositories: Vec<PathBuf>,
     /// rez's own settings.
     pub rez: RezSettings,
+    /// Asked what only rez can tell; without it, what depends on that is not offered.
+    pub rez_worker: Option<RezWorker>,
     /// Register what is looked up in the repositories.
     pub on_lookup: bool,
     /// Register what is written to `.sys/pending`.
@@ -139,6 +143,7 @@ impl View {
             origin.clone(),
             settings.repositories.clone(),
             settings.rez.clone(),
+            settings.rez_worker.clone(),
             device,
             settings.believe,
         );
