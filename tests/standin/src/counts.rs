@@ -227,6 +227,7 @@ mod tests {
     use super::{Counts, TRACE_LIMIT};
     use crate::operation::Operation;
     use std::path::Path;
+    use std::time::Instant;
 
     #[test]
     fn a_watched_path_counts_what_is_at_and_below_it() {
