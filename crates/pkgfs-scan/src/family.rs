@@ -1,0 +1,152 @@
+//! A family: its directory listed, its versions looked at.
+
+use std::{
+    ffi::{CStr, CString},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
+
+use pkgfs_rez::repository::{self as rez, Kind};
+use rustix::{fs::FileType, io::Errno};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Rules,
+    directory::{self, Buffer, Entry},
+    observation::Observation,
+    probe::{Definitions, Found, Scratch, Which},
+};
+
+/// What is known of a family.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Family {
+    /// The directory when it was read.
+    pub(crate) observation: Observation,
+    /// The definition right in it.
+    pub(crate) own: Option<Which>,
+    /// What may be a version; empty where `own` makes the family unversioned.
+    pub(crate) versions: Vec<Version>,
+}
+
+/// A directory or a link that may be a version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Version {
+    pub(crate) name: CString,
+    /// What it leads to may change without a change of the family's directory.
+    is_link: bool,
+    /// Whether it is, or leads to, a directory.
+    is_directory: bool,
+    needs_package: bool,
+    found: Found,
+}
+
+/// A family that was listed.
+pub(crate) struct Listed {
+    pub(crate) fd: OwnedFd,
+    pub(crate) own: Option<Which>,
+    /// Not looked at yet.
+    pub(crate) versions: Vec<Version>,
+    /// Whether all this holds as long as the directory does not change.
+    pub(crate) is_settled: bool,
+}
+
+impl Version {
+    /// Whether it has to be looked at although the family's directory is as it was.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_link
+            || self.found.definition.is_none()
+            || (self.needs_package && !self.found.package)
+    }
+
+    /// Looks at it anew.
+    pub(crate) fn look(
+        &mut self,
+        family: BorrowedFd<'_>,
+        definitions: &Definitions,
+        scratch: &mut Scratch,
+    ) -> Result<(), Errno> {
+        self.found = Found::default();
+        if self.is_link {
+            let is_directory = |stat: rustix::fs::Stat| {
+                FileType::from_raw_mode(stat.st_mode) == FileType::Directory
+            };
+            self.is_directory = directory::look(family, &self.name)?.is_some_and(is_directory);
+        }
+        if self.is_directory {
+            self.found = definitions.look(family, &self.name, self.needs_package, scratch)?;
+        }
+        Ok(())
+    }
+
+    /// Whether rez yields it (`_get_version_dirs`, and `iter_packages` with `check`).
+    pub(crate) fn counts(&self, rules: &Rules) -> bool {
+        self.is_directory
+            && (!self.needs_package || self.found.package)
+            && (!rules.check_package_definition_files || self.found.definition.is_some())
+    }
+
+    pub(crate) fn definition(&self) -> Option<Which> {
+        self.found.definition
+    }
+}
+
+/// Lists an open family.
+pub(crate) fn list(
+    fd: OwnedFd,
+    rules: &Rules,
+    definitions: &Definitions,
+    buffer: &mut Buffer,
+) -> Result<Listed, Errno> {
+    let mut entries = directory::list(&fd, buffer)?;
+    entries.retain(|entry| matters(entry, definitions));
+    entries.iter_mut().try_for_each(|entry| directory::resolve(fd.as_fd(), entry))?;
+    let (own, own_settled) = definitions.among(fd.as_fd(), &entries)?;
+    if own.is_some() && rules.allow_unversioned_packages {
+        return Ok(Listed { fd, own, versions: Vec::new(), is_settled: own_settled });
+    }
+    let mut is_settled = own_settled;
+    let mut named = Vec::new();
+    for entry in entries.iter().filter(|entry| rez::is_version_name(entry.name.to_bytes())) {
+        let is_ignore = entry.name.to_bytes().starts_with(rez::IGNORE_PREFIX);
+        let kind = match directory::is_settled(entry) {
+            // What a link leads to is found out when it is looked at.
+            false if !is_ignore => Kind::Directory,
+            settled => {
+                is_settled &= settled;
+                directory::kind(fd.as_fd(), entry)?
+            }
+        };
+        named.push((entry, kind));
+    }
+    let entries: Vec<_> =
+        named.iter().map(|(entry, kind)| (entry.name.to_bytes(), *kind)).collect();
+    let versions = rez::versions(&entries, rules.check_package_definition_files);
+    let version = |version: &rez::VersionDirectory| {
+        let entry: &Entry = named[version.entry].0;
+        Version {
+            name: entry.name.clone(),
+            is_link: !directory::is_settled(entry),
+            is_directory: true,
+            needs_package: version.needs_package,
+            found: Found::default(),
+        }
+    };
+    let versions = versions.iter().map(version).collect();
+    Ok(Listed { fd, own, versions, is_settled })
+}
+
+/// Whether an entry can be a version, say something of one, or be the family's own definition.
+fn matters(entry: &Entry, definitions: &Definitions) -> bool {
+    rez::is_version_name(entry.name.to_bytes()) || definitions.has_file(&entry.name)
+}
+
+/// The definition in a family that may be entered and not listed: enough for an unversioned package.
+pub(crate) fn own_of_unlistable(
+    root: BorrowedFd<'_>,
+    name: &CStr,
+    rules: &Rules,
+    definitions: &Definitions,
+    scratch: &mut Scratch,
+) -> Option<Which> {
+    let own = definitions.definition_in(root, name, scratch).ok().flatten();
+    own.filter(|_| rules.allow_unversioned_packages)
+}

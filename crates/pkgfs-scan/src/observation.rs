@@ -1,0 +1,115 @@
+//! What a directory looked like when it was read, and whether that can be relied on.
+//!
+//! A directory is the one that was read if nothing of its [`Identity`] differs: times are compared
+//! for difference, never for which is later. An identity is no proof while a further change could
+//! still get the same time stamp: it counts only if the modification was [`MARGIN`] in the past when
+//! the directory was looked at, and that look is itself in the past. A clock in the future, on either
+//! side, thus makes for a second reading and never for a stale answer.
+//!
+//! The look comes before the listing. What changes between the two is in the listing and not in the
+//! identity, so the directory is read once more than needed.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::Stat;
+use serde::{Deserialize, Serialize};
+
+/// The coarsest granularity of time stamps there is (FAT's 2 s; most have 4 ms or less).
+pub(crate) const MARGIN: Duration = Duration::from_secs(2);
+
+/// What `stat` tells of a directory's content. The time of the last change of status goes with it: it
+/// shows a change whose modification time was set back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    device: u64,
+    inode: u64,
+    size: i64,
+    modified: Moment,
+    changed: Moment,
+}
+
+/// Seconds since 1970 and nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Moment(i64, u32);
+
+/// An identity, and when it was seen by the clock of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Observation {
+    pub(crate) identity: Identity,
+    pub(crate) seen: Moment,
+}
+
+impl Identity {
+    // The types of these fields differ between architectures.
+    #[allow(clippy::unnecessary_cast, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    pub(crate) fn of(stat: &Stat) -> Self {
+        Self {
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            size: stat.st_size as i64,
+            modified: Moment(stat.st_mtime as i64, stat.st_mtime_nsec as u32),
+            changed: Moment(stat.st_ctime as i64, stat.st_ctime_nsec as u32),
+        }
+    }
+}
+
+impl Moment {
+    pub(crate) fn of(time: SystemTime) -> Self {
+        let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+        match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => Self(seconds(after), after.subsec_nanos()),
+            // Rounded down by up to a second: a clock before 1970 is wrong anyway.
+            Err(before) => Self(-seconds(before.duration()) - 1, 0),
+        }
+    }
+
+    fn plus(self, duration: Duration) -> Self {
+        let nanos = self.1 + duration.subsec_nanos();
+        let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+        let seconds =
+            self.0.saturating_add(seconds).saturating_add(i64::from(nanos / 1_000_000_000));
+        Self(seconds, nanos % 1_000_000_000)
+    }
+}
+
+impl Observation {
+    /// Whether a directory with this identity is unchanged, for who asks `now`.
+    pub(crate) fn can_be_relied_on(&self, now: Moment) -> bool {
+        self.identity.modified.plus(MARGIN) < self.seen && self.seen <= now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn observed(modified: Moment, seen: Moment) -> Observation {
+        let identity = Identity { device: 1, inode: 2, size: 3, modified, changed: Moment(0, 0) };
+        Observation { identity, seen }
+    }
+
+    #[test]
+    fn only_what_was_old_when_it_was_seen_can_be_relied_on() {
+        let now = Moment(1_000, 500);
+        for (modified, seen, relied_on) in [
+            (Moment(990, 0), Moment(1_000, 0), true),
+            (Moment(998, 0), Moment(1_000, 1), true),
+            // Exactly the margin, younger, and in the future of who saw it.
+            (Moment(998, 0), Moment(1_000, 0), false),
+            (Moment(999, 0), Moment(1_000, 0), false),
+            (Moment(2_000, 0), Moment(1_000, 0), false),
+            // Seen in the future of who asks.
+            (Moment(990, 0), Moment(1_001, 0), false),
+            (Moment(-5, 999_999_999), Moment(1_000, 0), true),
+        ] {
+            let observation = observed(modified, seen);
+            assert_eq!(observation.can_be_relied_on(now), relied_on, "{observation:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_before_1970_is_a_moment_too() {
+        let before = Moment::of(UNIX_EPOCH - Duration::from_millis(1_500));
+        assert!(before < Moment(-1, 0) && before >= Moment(-3, 0), "{before:?}");
+    }
+}

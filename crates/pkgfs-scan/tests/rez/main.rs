@@ -1,0 +1,12 @@
+//! What a scan finds, held against what a real rez enumerates.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "../../../pkgfs-rez/tests/rez/dice.rs"]
+#[allow(dead_code, reason = "not every test rolls in every way")]
+mod dice;
+mod generated;
+mod index;
+mod oracle;
+mod own_data;
+mod pinned;
+mod tree;
