@@ -25,6 +25,15 @@ pub type Names = Vec<(Box<[u8]>, NameKind)>;
 /// Extended attributes: names and values.
 pub type Xattrs = Vec<(Box<[u8]>, Box<[u8]>)>;
 
+/// Bytes of a file that somebody waits for.
+#[derive(Debug, Default)]
+pub struct Wishes {
+    /// Those that were not told before.
+    pub bytes: Vec<Range<u64>>,
+    /// How often there was reason to look at them.
+    pub calls: u64,
+}
+
 /// Watches one request being served, from any thread.
 pub trait Observer: Sync {
     /// An operation on storage is about to be made, or (reads) was made.
@@ -49,13 +58,17 @@ pub trait Observer: Sync {
     fn quiet(&self) -> Duration {
         Duration::MAX
     }
-    /// For a fetch: which bytes somebody waits for, each told once. Waits this long for
-    /// somebody to.
-    fn wishes(&self, patience: Duration) -> Vec<Range<u64>> {
-        // Without anybody to wish, there is nothing to wait for either.
-        _ = patience;
-        Vec::new()
+    /// For a fetch: which bytes somebody waits for, each told once.
+    fn wishes(&self) -> Wishes {
+        Wishes::default()
     }
+    /// Waits until [`Wishes::calls`] is no longer this, or for this long.
+    fn wait(&self, calls: u64, patience: Duration) {
+        // Without anybody to wish, there is nothing to wait for either.
+        _ = (calls, patience);
+    }
+    /// Has all who [`wait`](Self::wait) look again.
+    fn call(&self) {}
 }
 
 /// A kind of storage.

@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use super::connection::{Receiver, Sender};
 use crate::{
     Cause, Failure,
-    backend::{Backend, Observer, Operation},
+    backend::{Backend, Observer, Operation, Wishes},
     counters::Meter,
     protocol::{Body, Envelope, Request},
 };
@@ -36,8 +36,17 @@ struct Task {
 #[derive(Default)]
 struct Steering {
     cancelled: AtomicBool,
-    wishes: Mutex<Vec<Range<u64>>>,
-    wished: Condvar,
+    wishes: Mutex<Wishes>,
+    called: Condvar,
+}
+
+impl Steering {
+    fn call(&self, wish: Option<Range<u64>>) {
+        let mut wishes = locked(&self.wishes);
+        wishes.bytes.extend(wish);
+        wishes.calls += 1;
+        self.called.notify_all();
+    }
 }
 
 /// What a thread may have to do.
@@ -147,17 +156,17 @@ impl Shared {
     fn cancel(&self, id: u64) {
         if let Some(steering) = self.lock().running.get(&id) {
             steering.cancelled.store(true, Ordering::Relaxed);
-            steering.wished.notify_all();
+            steering.call(None);
         }
     }
 
     fn wish(&self, id: u64, bytes: Range<u64>) {
         if let Some(steering) = self.lock().running.get(&id) {
             *locked(&self.asked) = Instant::now();
-            locked(&steering.wishes).push(bytes);
-            steering.wished.notify_all();
+            steering.call(Some(bytes));
         }
     }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
         locked(&self.queue)
     }
@@ -250,14 +259,19 @@ impl Observer for Watch<'_> {
         locked(&self.shared.asked).elapsed()
     }
 
-    fn wishes(&self, patience: Duration) -> Vec<Range<u64>> {
-        let steering = &self.task.steering;
-        let mut wishes = locked(&steering.wishes);
-        if wishes.is_empty() && !patience.is_zero() {
-            let waited = steering.wished.wait_timeout(wishes, patience);
-            wishes = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        std::mem::take(&mut *wishes)
+    fn wishes(&self) -> Wishes {
+        let mut wishes = locked(&self.task.steering.wishes);
+        Wishes { bytes: std::mem::take(&mut wishes.bytes), calls: wishes.calls }
+    }
+
+    fn wait(&self, calls: u64, patience: Duration) {
+        let wishes = locked(&self.task.steering.wishes);
+        let called = &self.task.steering.called;
+        drop(called.wait_timeout_while(wishes, patience, |wishes| wishes.calls == calls));
+    }
+
+    fn call(&self) {
+        self.task.steering.call(None);
     }
 }
 

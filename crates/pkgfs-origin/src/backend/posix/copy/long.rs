@@ -2,9 +2,9 @@
 //!
 //! A few readers take its chunks: those that somebody waits for first, in the order they
 //! were asked for and a little beyond where that runs on; the rest from the beginning,
-//! once nobody has asked for anything for a moment. A program that starts thus gets the parts of a
-//! large library that it touches as soon as it touches them, and the rest does not take
-//! storage and processors from it.
+//! once nobody has asked for anything for a moment. A program that starts thus gets the
+//! parts of a large library that it touches as soon as it touches them, and the rest does
+//! not take storage and processors from it.
 //!
 //! A long copy can overlap a change: the file's state is checked before, with the storage
 //! itself at the end, and before any part is told to be in place. Each chunk is hashed
@@ -38,7 +38,10 @@ use self::{
     tree::Tree,
 };
 use super::{super::status::Ask, Source, write};
-use crate::{Cause, Failure, Fetched, backend::Operation};
+use crate::{
+    Cause, Failure, Fetched,
+    backend::{Operation, Wishes},
+};
 
 /// What is asked for and told of a file at least: a little more than what a page fault
 /// asks for.
@@ -57,6 +60,7 @@ struct Chunks<'a> {
     source: &'a Source<'a>,
     expected: FileState,
     into: BorrowedFd<'a>,
+    /// Locked before what is untold, where both are: no wish falls between them.
     plan: Mutex<Plan>,
     tree: Mutex<Tree>,
     /// Held by the reader that writes: the kernel lets one write at a time into a file, and
@@ -67,6 +71,8 @@ struct Chunks<'a> {
     telling: Mutex<()>,
     failed: Mutex<Option<Failure>>,
     stop: AtomicBool,
+    /// Reads go past the client's cache.
+    direct: AtomicBool,
 }
 
 /// What is in place, and has not been told yet.
@@ -77,13 +83,24 @@ struct Untold {
     since: Instant,
 }
 
+/// What a reader finds when it looks for something to do.
+struct Look {
+    next: Next,
+    /// How often there was reason to look.
+    calls: u64,
+    /// No other reader is busy.
+    idle: bool,
+    /// Something may be due to be told.
+    tell: bool,
+}
+
 pub(super) fn fetch(
     source: &Source<'_>,
     expected: FileState,
     into: BorrowedFd<'_>,
 ) -> Result<Fetched, Failure> {
     source.must_be(expected, Ask::Client)?;
-    read_past_the_cache(source);
+    let direct = read_past_the_cache(source);
     let size = expected.size;
     let count = size.div_ceil(CHUNK);
     let untold = Untold { bytes: Vec::new(), wanted: false, since: Instant::now() };
@@ -98,6 +115,7 @@ pub(super) fn fetch(
         telling: Mutex::default(),
         failed: Mutex::default(),
         stop: AtomicBool::new(false),
+        direct: AtomicBool::new(direct),
     };
     thread::scope(|scope| {
         for _ in 1..READERS.min(count) {
@@ -119,19 +137,13 @@ pub(super) fn fetch(
 
 /// What is read once is read from the store from then on: the client need not keep it,
 /// nor guess ahead of reads that several readers share out.
-fn read_past_the_cache(source: &Source<'_>) {
+fn read_past_the_cache(source: &Source<'_>) -> bool {
     let direct = fcntl_getfl(&source.file)
         .and_then(|flags| fcntl_setfl(&source.file, flags | OFlags::DIRECT));
     if direct.is_err() {
         _ = fadvise(&source.file, 0, None, Advice::Random);
     }
-}
-
-/// Where storage cannot do that at this place or length after all.
-fn read_through_the_cache(source: &Source<'_>) -> bool {
-    let flags = fcntl_getfl(&source.file).unwrap_or(OFlags::empty());
-    flags.contains(OFlags::DIRECT)
-        && fcntl_setfl(&source.file, flags.difference(OFlags::DIRECT)).is_ok()
+    direct.is_ok()
 }
 
 impl Chunks<'_> {
@@ -144,43 +156,71 @@ impl Chunks<'_> {
     fn read(&self, first: bool) {
         let mut buffer = Buffer::take((RUN * CHUNK) as usize);
         while let Some((chunks, wanted)) = self.next(first) {
-            let copied = self.copy(chunks.clone(), &mut buffer).and_then(|()| {
-                {
-                    let mut untold = locked(&self.untold);
-                    untold.bytes.push(self.bytes(chunks));
-                    untold.wanted |= wanted;
-                }
+            let copied = self.copy(chunks.clone(), &mut buffer);
+            self.ends_with(copied.and_then(|()| {
+                self.copied(chunks, wanted);
                 self.tell()
-            });
-            if let Err(failure) = copied {
-                locked(&self.failed).get_or_insert(failure);
-                self.stop.store(true, Ordering::Relaxed);
-            }
+            }));
+        }
+        // Whoever waits has nothing to wait for any more.
+        self.source.on.call();
+    }
+
+    /// One failure ends the copy.
+    fn ends_with(&self, done: Result<(), Failure>) {
+        if let Err(failure) = done {
+            locked(&self.failed).get_or_insert(failure);
+            self.stop.store(true, Ordering::Relaxed);
         }
     }
 
     /// The next chunks for a reader, and whether somebody waits for them.
     fn next(&self, first: bool) -> Option<(Range<u64>, bool)> {
-        let mut patience = Duration::ZERO;
         loop {
-            let wishes = self.source.on.wishes(patience);
+            let Look { next, calls, idle, tell } = self.look(first);
+            let told = if tell { self.tell() } else { Ok(()) };
+            self.ends_with(self.must_go_on().and(told));
             if self.stop.load(Ordering::Relaxed) {
                 return None;
             }
-            let mut plan = locked(&self.plan);
-            for bytes in wishes {
-                plan.wish(bytes.start / CHUNK..bytes.end.div_ceil(CHUNK));
-            }
-            match plan.next(first, RUN, self.source.on.quiet(), Instant::now()) {
+            match next {
                 Next::Chunks { chunks, wanted } => return Some((chunks, wanted)),
-                Next::Wait(longest) => patience = longest.min(TOLD_TIME),
+                Next::Wait(longest) => self.source.on.wait(calls, longest.min(TOLD_TIME)),
                 Next::Done => return None,
             }
-            drop(plan);
-            if first && !patience.is_zero() {
+            // Who waits does not speak for another who may hang in storage.
+            if first && idle {
                 self.source.on.alive();
             }
         }
+    }
+
+    /// Takes what was wished for into the plan, and the next chunks out of it.
+    fn look(&self, first: bool) -> Look {
+        let mut plan = locked(&self.plan);
+        let Wishes { bytes, calls } = self.source.on.wishes();
+        let mut tell = false;
+        for bytes in bytes {
+            plan.wish(bytes.start / CHUNK..bytes.end.div_ceil(CHUNK));
+            tell |= locked(&self.untold).wish(&bytes);
+        }
+        let idle = plan.is_idle();
+        let next = plan.next(first, RUN, self.source.on.quiet(), Instant::now());
+        tell |= matches!(next, Next::Wait(_));
+        Look { next, calls, idle, tell }
+    }
+
+    /// These chunks are in place; somebody may have begun to wait for them meanwhile.
+    fn copied(&self, chunks: Range<u64>, wanted: bool) {
+        let mut plan = locked(&self.plan);
+        let mut untold = locked(&self.untold);
+        untold.wanted |= plan.copied(chunks.clone()) || wanted;
+        untold.bytes.push(self.bytes(chunks));
+    }
+
+    fn must_go_on(&self) -> Result<(), Failure> {
+        let cancelled = self.source.on.is_cancelled();
+        if cancelled { Err(self.source.failure(Cause::Cancelled)) } else { Ok(()) }
     }
 
     fn copy(&self, chunks: Range<u64>, buffer: &mut Buffer) -> Result<(), Failure> {
@@ -190,14 +230,18 @@ impl Chunks<'_> {
         let bytes = buffer.bytes();
         let mut filled = 0;
         while filled < length {
-            if self.source.on.is_cancelled() {
-                return Err(self.source.failure(Cause::Cancelled));
-            }
+            self.must_go_on()?;
             let at = place.start + filled as u64;
             let want = length.next_multiple_of(CHUNK as usize);
+            let direct = self.direct.load(Ordering::Relaxed);
             let got = match retry_on_intr(|| pread(&self.source.file, &mut bytes[filled..want], at))
             {
-                Err(Errno::INVAL) if read_through_the_cache(self.source) => continue,
+                // Storage cannot do that at this place or length after all; the next read
+                // of this reader is not direct, whoever else finds it out at the same time.
+                Err(Errno::INVAL) if direct => {
+                    self.read_through_the_cache().map_err(Failure::at(self.source.path))?;
+                    continue;
+                }
                 got => got.map_err(Failure::at(self.source.path))?,
             };
             let got = got.min(length - filled);
@@ -218,6 +262,13 @@ impl Chunks<'_> {
         Ok(())
     }
 
+    fn read_through_the_cache(&self) -> Result<(), Errno> {
+        let flags = fcntl_getfl(&self.source.file)?;
+        fcntl_setfl(&self.source.file, flags.difference(OFlags::DIRECT))?;
+        self.direct.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Tells what is in place once somebody waits for it, or it is enough, or time. One
     /// reader at a time tells for all; the others go on reading.
     fn tell(&self) -> Result<(), Failure> {
@@ -229,7 +280,8 @@ impl Chunks<'_> {
                 Err(TryLockError::Poisoned(telling)) => telling.into_inner(),
                 Err(TryLockError::WouldBlock) => return Ok(()),
             };
-            let bytes = locked(&self.untold).take();
+            // Another may have told meanwhile.
+            let Some(bytes) = locked(&self.untold).take() else { continue };
             self.source.must_be(self.expected, Ask::Storage)?;
             self.source.on.placed(&bytes);
         }
@@ -244,9 +296,21 @@ impl Untold {
         bytes > 0 && (self.wanted || bytes >= TOLD_BYTES || time)
     }
 
-    fn take(&mut self) -> Vec<Range<u64>> {
+    /// Somebody waits for these bytes. Whether some of them are only to be told.
+    fn wish(&mut self, wished: &Range<u64>) -> bool {
+        let overlaps = |bytes: &Range<u64>| bytes.start < wished.end && wished.start < bytes.end;
+        let waits = self.bytes.iter().any(overlaps);
+        self.wanted |= waits;
+        waits
+    }
+
+    /// What is to be told, if that is due.
+    fn take(&mut self) -> Option<Vec<Range<u64>>> {
+        if !self.is_due() {
+            return None;
+        }
         (self.wanted, self.since) = (false, Instant::now());
-        mem::take(&mut self.bytes)
+        Some(mem::take(&mut self.bytes))
     }
 }
 

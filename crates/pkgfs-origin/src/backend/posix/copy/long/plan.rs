@@ -32,6 +32,8 @@ pub(super) struct Plan {
     along: VecDeque<u64>,
     /// All before it are taken.
     cursor: u64,
+    /// Chunks that are taken, and not in place yet.
+    under_way: u64,
     /// When somebody first wished for something, or a chunk that nobody wished for was
     /// last taken after that.
     waiting: Option<Instant>,
@@ -46,6 +48,7 @@ pub(super) enum Next {
     },
     /// Look again when there is a wish, or after this time.
     Wait(Duration),
+    /// Every chunk is in place.
     Done,
 }
 
@@ -57,6 +60,7 @@ impl Plan {
             wishes: VecDeque::new(),
             along: VecDeque::new(),
             cursor: 0,
+            under_way: 0,
             waiting: None,
         }
     }
@@ -65,6 +69,9 @@ impl Plan {
     pub(super) fn wish(&mut self, chunks: Range<u64>) {
         let count = self.taken.len() as u64;
         let chunks = chunks.start.min(count)..chunks.end.min(count);
+        if chunks.is_empty() {
+            return;
+        }
         let before = chunks.start.checked_sub(1);
         let runs_on = before.is_some_and(|before| self.wished[before as usize]);
         let along = if runs_on {
@@ -84,9 +91,28 @@ impl Plan {
         }
     }
 
+    /// These chunks are in place. Whether somebody wished for any of them.
+    pub(super) fn copied(&mut self, chunks: Range<u64>) -> bool {
+        self.under_way -= chunks.end - chunks.start;
+        self.wished[chunks.start as usize..chunks.end as usize].contains(&true)
+    }
+
+    /// Whether no reader has chunks to copy.
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way == 0
+    }
+
     /// The next chunks, at most `run` that follow each other. Only one reader, the first,
     /// takes what nobody wished for once anybody has wished for anything.
     pub(super) fn next(&mut self, first: bool, run: u64, quiet: Duration, now: Instant) -> Next {
+        let next = self.choose(first, run, quiet, now);
+        if let Next::Chunks { chunks, .. } = &next {
+            self.under_way += chunks.end - chunks.start;
+        }
+        next
+    }
+
+    fn choose(&mut self, first: bool, run: u64, quiet: Duration, now: Instant) -> Next {
         for queue in [&mut self.wishes, &mut self.along] {
             if let Some(chunks) = take(queue, &mut self.taken, run) {
                 return Next::Chunks { chunks, wanted: true };
@@ -96,7 +122,8 @@ impl Plan {
             self.cursor += 1;
         }
         if self.cursor == self.taken.len() as u64 {
-            return Next::Done;
+            // Somebody may come to wait for what is in place meanwhile.
+            return if self.is_idle() { Next::Done } else { Next::Wait(LONGEST_WAIT) };
         }
         match &mut self.waiting {
             Some(_) if !first => Next::Wait(LONGEST_WAIT),
@@ -142,10 +169,13 @@ fn take(queue: &mut VecDeque<u64>, taken: &mut [bool], run: u64) -> Option<Range
 mod tests {
     use super::*;
 
-    /// What the first reader takes when storage was quiet for this long.
+    /// What the first reader copies when storage was quiet for this long.
     fn taken(plan: &mut Plan, quiet: Duration) -> Vec<Range<u64>> {
         std::iter::from_fn(|| match plan.next(true, 3, quiet, Instant::now()) {
-            Next::Chunks { chunks, .. } => Some(chunks),
+            Next::Chunks { chunks, .. } => {
+                plan.copied(chunks.clone());
+                Some(chunks)
+            }
             Next::Wait(_) | Next::Done => None,
         })
         .collect()
@@ -157,21 +187,70 @@ mod tests {
         let next = plan.next(false, 3, Duration::ZERO, Instant::now());
         assert_eq!(next, Next::Chunks { chunks: 0..3, wanted: false });
         assert_eq!(taken(&mut plan, Duration::ZERO), vec![3..5]);
-        assert_eq!(plan.next(true, 3, Duration::ZERO, Instant::now()), Next::Done);
+        // The other reader's chunks are not in place.
+        let now = Instant::now();
+        assert_eq!(plan.next(true, 3, Duration::ZERO, now), Next::Wait(LONGEST_WAIT));
+        assert!(!plan.copied(0..3) && plan.is_idle());
+        assert_eq!(plan.next(true, 3, Duration::ZERO, now), Next::Done);
     }
 
     #[test]
-    fn wishes_come_first_and_the_rest_waits_for_quiet_and_for_one_reader() {
-        let mut plan = Plan::new(20);
-        plan.wish(7..8);
-        plan.wish(4..6);
-        // The end of the file goes with the first wish.
-        assert_eq!(taken(&mut plan, Duration::ZERO), [7..8, 16..19, 19..20, 4..6]);
+    fn wishes_come_first_then_their_blocks_and_the_end_and_the_rest_when_it_is_quiet() {
+        let mut plan = Plan::new(40);
+        plan.wish(9..10);
+        plan.wish(17..19);
+        let wishes = [9..10, 17..19];
+        let first_block_and_end = [8..9, 10..13, 13..16, 36..39, 39..40];
+        let second_block = [16..17, 19..22, 22..24];
+        let expected = [&wishes[..], &first_block_and_end, &second_block].concat();
+        assert_eq!(taken(&mut plan, Duration::ZERO), expected);
         let now = Instant::now();
         assert_eq!(plan.next(true, 3, Duration::ZERO, now), Next::Wait(LULL));
         assert_eq!(plan.next(false, 3, LULL, now), Next::Wait(LONGEST_WAIT));
-        assert_eq!(taken(&mut plan, LULL), [0..3, 3..4, 6..7, 8..11, 11..14, 14..16]);
+        let rest = [0..3, 3..6, 6..8, 24..27, 27..30, 30..33, 33..36];
+        assert_eq!(taken(&mut plan, LULL), rest);
         assert_eq!(plan.next(false, 3, LULL, now), Next::Done);
+    }
+
+    #[test]
+    fn a_wish_overtakes_the_block_of_one_before_it() {
+        let mut plan = Plan::new(40);
+        let next = |plan: &mut Plan| plan.next(false, 3, Duration::ZERO, Instant::now());
+        plan.wish(0..1);
+        assert_eq!(next(&mut plan), Next::Chunks { chunks: 0..1, wanted: true });
+        assert_eq!(next(&mut plan), Next::Chunks { chunks: 1..4, wanted: true });
+        plan.wish(30..31);
+        plan.wish(5..6);
+        assert_eq!(next(&mut plan), Next::Chunks { chunks: 30..31, wanted: true });
+        assert_eq!(next(&mut plan), Next::Chunks { chunks: 5..6, wanted: true });
+        // What was left of the first block is not forgotten.
+        assert_eq!(next(&mut plan), Next::Chunks { chunks: 4..5, wanted: true });
+    }
+
+    #[test]
+    fn a_wish_past_the_end_asks_for_nothing() {
+        let mut plan = Plan::new(22);
+        plan.wish(22..30);
+        plan.wish(99..100);
+        let next = plan.next(false, 3, Duration::ZERO, Instant::now());
+        // Nobody has wished: every reader takes from the beginning.
+        assert_eq!(next, Next::Chunks { chunks: 0..3, wanted: false });
+        plan.wish(21..99);
+        assert_eq!(taken(&mut plan, Duration::ZERO), [21..22, 16..19, 19..21]);
+        plan.wish(22..23);
+        assert_eq!(taken(&mut plan, Duration::ZERO), []);
+    }
+
+    #[test]
+    fn what_was_wished_for_is_known_also_when_it_was_taken_before() {
+        let mut plan = Plan::new(22);
+        let next = plan.next(false, 3, Duration::ZERO, Instant::now());
+        assert_eq!(next, Next::Chunks { chunks: 0..3, wanted: false });
+        let next = plan.next(false, 3, Duration::ZERO, Instant::now());
+        assert_eq!(next, Next::Chunks { chunks: 3..6, wanted: false });
+        plan.wish(2..3);
+        assert!(!plan.copied(3..6));
+        assert!(plan.copied(0..3));
     }
 
     #[test]
@@ -195,12 +274,16 @@ mod tests {
 
     #[test]
     fn a_wish_that_runs_on_asks_for_more_beyond_and_never_past_the_end() {
-        let mut plan = Plan::new(22);
+        let mut plan = Plan::new(40);
         plan.wish(0..1);
-        assert_eq!(taken(&mut plan, Duration::ZERO), [0..1, 18..21, 21..22]);
+        assert_eq!(taken(&mut plan, Duration::ZERO), [0..1, 1..4, 4..7, 7..8, 36..39, 39..40]);
         plan.wish(1..2);
-        assert_eq!(taken(&mut plan, Duration::ZERO), [1..4, 4..7, 7..10, 10..13, 13..14]);
-        plan.wish(15..99);
-        assert_eq!(taken(&mut plan, Duration::ZERO), vec![15..18]);
+        assert_eq!(taken(&mut plan, Duration::ZERO), [8..11, 11..14]);
+        plan.wish(2..20);
+        let wish = [14..17, 17..20];
+        let beyond = [20..23, 23..26, 26..29, 29..32];
+        assert_eq!(taken(&mut plan, Duration::ZERO), [&wish[..], &beyond].concat());
+        plan.wish(20..34);
+        assert_eq!(taken(&mut plan, Duration::ZERO), [32..34, 34..36]);
     }
 }

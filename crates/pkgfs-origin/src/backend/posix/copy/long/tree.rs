@@ -72,7 +72,7 @@ mod tests {
     fn parts_in_any_order_give_the_digest_of_the_whole() {
         let sizes = [CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 7, 5 * CHUNK - 1, 8 * CHUNK, 13 * CHUNK + 3];
         for size in sizes {
-            let bytes: Vec<u8> = (0..size).map(|at| (at * at >> 7) as u8).collect();
+            let bytes: Vec<u8> = (0..size).map(|at| ((at * at) >> 7) as u8).collect();
             let mut tree = Tree::new(size);
             let runs: Vec<_> = bytes.chunks(3 * CHUNK as usize).enumerate().collect();
             for (run, bytes) in runs.into_iter().rev() {
