@@ -47,7 +47,13 @@ impl Observer for Seen {
 
 pub fn a_file_arrives_whole_with_its_digest(backend: &dyn Backend) {
     let root = scratch();
-    for size in [0, 1, 4095, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 9_000_000] {
+    // What a long copy reads and hashes at a time, and what direct reads are aligned to.
+    let (chunk, block) = (256 << 10, 4096);
+    let around = |size: usize| {
+        [size - block, size - 1, size, size + 1, size + block - 1, size + block, size + block + 1]
+    };
+    let long = [4, 5, 8, 9, 16, 17].into_iter().flat_map(|chunks| around(chunks * chunk));
+    for size in [0, 1, 4095, 9_000_000].into_iter().chain(long) {
         let content = noise(size);
         let path = file(root.path(), "f", &content);
         let into = empty();

@@ -3,6 +3,7 @@
 
 mod changes;
 mod deaths;
+mod direct;
 mod hangs;
 #[path = "../harness/mod.rs"]
 mod harness;

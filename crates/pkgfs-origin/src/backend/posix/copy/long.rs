@@ -317,3 +317,31 @@ impl Untold {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn untold(bytes: impl IntoIterator<Item = Range<u64>>) -> Untold {
+        Untold { bytes: bytes.into_iter().collect(), wanted: false, since: Instant::now() }
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_told_when_it_is_enough() {
+        let mut untold = untold(Some(0..TOLD_BYTES - 1));
+        assert_eq!(untold.take(), None);
+        untold.bytes.push(TOLD_BYTES..TOLD_BYTES + 1);
+        assert_eq!(untold.take().map(|told| told.len()), Some(2));
+        assert_eq!(untold.take(), None);
+    }
+
+    #[test]
+    fn who_comes_to_wait_for_what_is_in_place_is_told_at_once() {
+        let mut untold = untold([0..CHUNK, 4 * CHUNK..6 * CHUNK]);
+        assert!(!untold.wish(&(CHUNK..4 * CHUNK)));
+        assert_eq!(untold.take(), None);
+        assert!(untold.wish(&(5 * CHUNK..9 * CHUNK)));
+        assert_eq!(untold.take().map(|told| told.len()), Some(2));
+        assert!(!untold.wish(&(0..CHUNK)), "it was told");
+    }
+}
