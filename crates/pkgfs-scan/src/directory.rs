@@ -14,9 +14,13 @@ use std::{
 
 use pkgfs_rez::repository::Kind;
 use rustix::{
-    fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, openat, statat},
+    fs::{
+        AtFlags, FileType, Mode, OFlags, RawDir, Stat, StatxFlags, fstatfs, openat, statat, statx,
+    },
     io::Errno,
 };
+
+use crate::observation::Identity;
 
 /// Bytes of entries asked for at a time: each time is a round trip to storage.
 const AT_ONCE: usize = 256 << 10;
@@ -86,6 +90,34 @@ pub(crate) fn look(at: BorrowedFd<'_>, name: &CStr) -> Result<Option<Stat>, Errn
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => Ok(None),
         Err(errno) => Err(errno),
     }
+}
+
+/// What a directory is, as far as the system knows without asking storage.
+pub(crate) fn at_hand(at: BorrowedFd<'_>, name: &CStr) -> Option<Identity> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
+    let stat = statx(at, name, flags, StatxFlags::BASIC_STATS).ok()?;
+    Some(Identity::at_hand(&stat))
+}
+
+/// Whether a directory lies on a file system of this machine, where a look costs next to nothing. One
+/// that is not known here counts as remote.
+pub(crate) fn is_local(fd: &OwnedFd) -> bool {
+    // From statfs(2): ext4, XFS, Btrfs, tmpfs, OverlayFS, ZFS, F2FS, SquashFS, EROFS, bcachefs.
+    const LOCAL: [i64; 10] = [
+        0xef53,
+        0x5846_5342,
+        0x9123_683e,
+        0x0102_1994,
+        0x794c_7630,
+        0x2fc1_2fc1,
+        0xf2f5_2010,
+        0x7371_7368,
+        0xe0f5_e1e2,
+        0xca45_1a4e,
+    ];
+    // Its type differs between architectures.
+    #[allow(clippy::unnecessary_cast)]
+    fstatfs(fd).is_ok_and(|space| LOCAL.contains(&(space.f_type as i64)))
 }
 
 /// What an entry is, links followed; a look is taken only where the listing does not say.

@@ -1,6 +1,7 @@
 //! A family: its directory listed, its versions looked at.
 
 use std::{
+    collections::HashMap,
     ffi::{CStr, CString},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Rules,
     directory::{self, Buffer, Entry},
-    observation::Observation,
+    observation::{Identity, Moment, Observation},
     probe::{Definitions, Found, Scratch, Which},
 };
 
@@ -37,13 +38,23 @@ pub(crate) struct Version {
     is_directory: bool,
     needs_package: bool,
     found: Found,
+    /// Its directory before `found` was found out, where that is worth knowing.
+    directory: Option<Observation>,
+}
+
+/// What it takes to look at versions.
+pub(crate) struct Looking<'a> {
+    pub(crate) family: BorrowedFd<'a>,
+    pub(crate) remote: bool,
+    pub(crate) definitions: &'a Definitions,
+    pub(crate) scratch: &'a mut Scratch,
 }
 
 /// A family that was listed.
 pub(crate) struct Listed {
     pub(crate) fd: OwnedFd,
     pub(crate) own: Option<Which>,
-    /// Not looked at yet.
+    /// To be checked: as they were known, or not looked at yet.
     pub(crate) versions: Vec<Version>,
     /// Whether all this holds as long as the directory does not change.
     pub(crate) is_settled: bool,
@@ -57,24 +68,38 @@ impl Version {
             || (self.needs_package && !self.found.package)
     }
 
-    /// Looks at it anew.
-    pub(crate) fn look(
-        &mut self,
-        family: BorrowedFd<'_>,
-        definitions: &Definitions,
-        scratch: &mut Scratch,
-    ) -> Result<(), Errno> {
+    /// Looks at it anew. Where a look is dear (`remote`), the directory is remembered.
+    pub(crate) fn look(&mut self, hands: &mut Looking<'_>) -> Result<(), Errno> {
         self.found = Found::default();
+        self.directory = None;
         if self.is_link {
             let is_directory = |stat: rustix::fs::Stat| {
                 FileType::from_raw_mode(stat.st_mode) == FileType::Directory
             };
-            self.is_directory = directory::look(family, &self.name)?.is_some_and(is_directory);
+            self.is_directory =
+                directory::look(hands.family, &self.name)?.is_some_and(is_directory);
         }
         if self.is_directory {
-            self.found = definitions.look(family, &self.name, self.needs_package, scratch)?;
+            if hands.remote && !self.is_link {
+                let identity = directory::at_hand(hands.family, &self.name);
+                self.directory = identity.map(Observation::now).filter(Observation::is_reliable);
+            }
+            let Looking { family, definitions, scratch, .. } = hands;
+            self.found = definitions.look(*family, &self.name, self.needs_package, scratch)?;
         }
         Ok(())
+    }
+
+    /// Looks at it anew unless its directory is as it was.
+    pub(crate) fn check(&mut self, hands: &mut Looking<'_>) -> Result<(), Errno> {
+        if let (Some(was), false) = (&self.directory, self.is_open()) {
+            let now = Moment::now();
+            let stat = directory::look(hands.family, &self.name)?;
+            if stat.is_some_and(|stat| was.holds_for(&Identity::of(&stat), now)) {
+                return Ok(());
+            }
+        }
+        self.look(hands)
     }
 
     /// Whether rez yields it (`_get_version_dirs`, and `iter_packages` with `check`).
@@ -92,6 +117,7 @@ impl Version {
 /// Lists an open family.
 pub(crate) fn list(
     fd: OwnedFd,
+    known: Option<&Family>,
     rules: &Rules,
     definitions: &Definitions,
     buffer: &mut Buffer,
@@ -120,14 +146,25 @@ pub(crate) fn list(
     let entries: Vec<_> =
         named.iter().map(|(entry, kind)| (entry.name.to_bytes(), *kind)).collect();
     let versions = rez::versions(&entries, rules.check_package_definition_files);
+    let known = known.into_iter().flat_map(|family| &family.versions);
+    let known: HashMap<&CStr, &Version> =
+        known.map(|version| (version.name.as_c_str(), version)).collect();
     let version = |version: &rez::VersionDirectory| {
         let entry: &Entry = named[version.entry].0;
-        Version {
+        let unknown = Version {
             name: entry.name.clone(),
             is_link: !directory::is_settled(entry),
             is_directory: true,
             needs_package: version.needs_package,
             found: Found::default(),
+            directory: None,
+        };
+        let same = |known: &&&Version| {
+            (known.is_link, known.needs_package) == (unknown.is_link, unknown.needs_package)
+        };
+        match known.get(unknown.name.as_c_str()).filter(same) {
+            Some(known) => (*known).clone(),
+            None => unknown,
         }
     };
     let versions = versions.iter().map(version).collect();

@@ -11,7 +11,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::Stat;
+use rustix::fs::{Stat, Statx};
 use serde::{Deserialize, Serialize};
 
 /// The coarsest granularity of time stamps there is (FAT's 2 s; most have 4 ms or less).
@@ -40,6 +40,17 @@ pub(crate) struct Observation {
 }
 
 impl Identity {
+    /// What is at hand without asking storage: the same, or what it was a moment ago.
+    pub(crate) fn at_hand(stat: &Statx) -> Self {
+        Self {
+            device: rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor),
+            inode: stat.stx_ino,
+            size: i64::try_from(stat.stx_size).unwrap_or(i64::MAX),
+            modified: Moment(stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
+            changed: Moment(stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec),
+        }
+    }
+
     // The types of these fields differ between architectures.
     #[allow(clippy::unnecessary_cast, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub(crate) fn of(stat: &Stat) -> Self {
@@ -54,6 +65,10 @@ impl Identity {
 }
 
 impl Moment {
+    pub(crate) fn now() -> Self {
+        Self::of(SystemTime::now())
+    }
+
     pub(crate) fn of(time: SystemTime) -> Self {
         let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
         match time.duration_since(UNIX_EPOCH) {
@@ -73,9 +88,19 @@ impl Moment {
 }
 
 impl Observation {
-    /// Whether a directory with this identity is unchanged, for who asks `now`.
-    pub(crate) fn can_be_relied_on(&self, now: Moment) -> bool {
-        self.identity.modified.plus(MARGIN) < self.seen && self.seen <= now
+    /// What is seen at this moment.
+    pub(crate) fn now(identity: Identity) -> Self {
+        Self { identity, seen: Moment::now() }
+    }
+
+    /// Whether the modification lay far enough in the past when it was seen.
+    pub(crate) fn is_reliable(&self) -> bool {
+        self.identity.modified.plus(MARGIN) < self.seen
+    }
+
+    /// Whether what has this identity `now` is what was observed.
+    pub(crate) fn holds_for(&self, identity: &Identity, now: Moment) -> bool {
+        self.identity == *identity && self.is_reliable() && self.seen <= now
     }
 }
 
@@ -103,7 +128,8 @@ mod tests {
             (Moment(-5, 999_999_999), Moment(1_000, 0), true),
         ] {
             let observation = observed(modified, seen);
-            assert_eq!(observation.can_be_relied_on(now), relied_on, "{observation:?}");
+            let holds = observation.holds_for(&observation.identity, now);
+            assert_eq!(holds, relied_on, "{observation:?}");
         }
     }
 

@@ -5,14 +5,14 @@ use std::{
     ffi::OsString,
     os::unix::ffi::OsStringExt,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use pkgfs_rez::names::NO_VERSION;
 
 use crate::{
     Definition, Package, Part, Problem, Repository, Rules,
-    directory::os_str,
+    directory::{is_local, os_str},
     family::Family,
     index::Index,
     probe::{Definitions, Which},
@@ -25,6 +25,7 @@ pub(crate) struct Reading {
     /// What the index has of it.
     pub(crate) known: HashMap<String, Family>,
     index: Option<Index>,
+    is_remote: OnceLock<bool>,
     /// What became of each of the root's candidates.
     outcomes: Mutex<Vec<Outcome>>,
 }
@@ -55,7 +56,12 @@ impl Reading {
         let (index, known) = index.unzip();
         let outcomes = root.candidates.iter().map(|_| Outcome::default()).collect();
         let known = known.unwrap_or_default();
-        Self { root, known, index, outcomes: Mutex::new(outcomes) }
+        Self { root, known, index, is_remote: OnceLock::new(), outcomes: Mutex::new(outcomes) }
+    }
+
+    /// Whether each look costs a round trip, so that it is worth remembering what saves one.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.index.is_some() && *self.is_remote.get_or_init(|| !is_local(&self.root.fd))
     }
 
     /// Notes what became of a candidate.

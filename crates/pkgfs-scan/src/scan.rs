@@ -5,7 +5,6 @@ use std::{
     os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
 };
 
 use pkgfs_rez::{Format, repository::Kind};
@@ -17,7 +16,7 @@ use rustix::{
 use crate::{
     Part, Problem, Rules,
     directory::{self, Buffer},
-    family::{self, Family, Version},
+    family::{self, Family, Looking, Version},
     index::Index,
     index_directory,
     observation::{Identity, Moment, Observation},
@@ -28,7 +27,8 @@ use crate::{
 };
 
 /// Threads of a scan. Each waits for one operation of storage at a time.
-pub const DEFAULT_JOBS: usize = 16;
+/// With this many, storage that serves 16 at a time always has some waiting.
+pub const DEFAULT_JOBS: usize = 24;
 
 /// Versions that one task looks at.
 const CHUNK: usize = 32;
@@ -156,6 +156,8 @@ struct Parts {
     fd: OwnedFd,
     observation: Observation,
     own: Option<Which>,
+    /// Whether it was listed anew, so that every version is to be checked.
+    is_listed: bool,
     is_settled: bool,
     progress: Mutex<Progress>,
 }
@@ -247,7 +249,7 @@ impl Scanner<'_> {
         let at = reading.root.fd.as_fd();
         let name = candidate.as_directory.as_deref();
         let known = name.and_then(|name| reading.known.get(name));
-        let now = Moment::of(SystemTime::now());
+        let now = Moment::now();
         let mut seen: Option<Stat> = None;
         let kind = match candidate.kind {
             Some(kind) if kind != Kind::Directory || known.is_none() => kind,
@@ -279,7 +281,7 @@ impl Scanner<'_> {
         }
         if let (Some(known), Some(stat)) = (known, &seen) {
             let observation = &known.observation;
-            if observation.identity == Identity::of(stat) && observation.can_be_relied_on(now) {
+            if observation.holds_for(&Identity::of(stat), now) {
                 return self.look_again(reading, place, known, hands, queue);
             }
         }
@@ -289,14 +291,16 @@ impl Scanner<'_> {
             None => fstat(&fd)?,
         };
         let observation = Observation { identity: Identity::of(&stat), seen: now };
-        let listed = family::list(fd, self.rules, &self.definitions, &mut hands.buffer)?;
+        let (rules, definitions) = (self.rules, &self.definitions);
+        let listed = family::list(fd, known, rules, definitions, &mut hands.buffer)?;
         let parts = Parts {
             reading: Arc::clone(reading),
             candidate: place,
             fd: listed.fd,
             observation,
             own: listed.own,
-            is_settled: listed.is_settled && observation.can_be_relied_on(now),
+            is_listed: true,
+            is_settled: listed.is_settled && observation.is_reliable(),
             progress: Mutex::new(Progress { done: Vec::new(), problems: Vec::new(), missing: 0 }),
         };
         self.split(parts, listed.versions, hands, queue);
@@ -322,6 +326,7 @@ impl Scanner<'_> {
             fd: directory::open(reading.root.fd.as_fd(), &**name)?,
             observation: known.observation,
             own: known.own,
+            is_listed: false,
             is_settled: true,
             progress: Mutex::new(Progress { done: Vec::new(), problems: Vec::new(), missing: 0 }),
         };
@@ -348,8 +353,18 @@ impl Scanner<'_> {
 
     fn versions(&self, parts: &Parts, start: usize, mut versions: Vec<Version>, hands: &mut Hands) {
         let mut problems = Vec::new();
-        for version in versions.iter_mut().filter(|version| version.is_open()) {
-            let looked = version.look(parts.fd.as_fd(), &self.definitions, &mut hands.scratch);
+        let mut looking = Looking {
+            family: parts.fd.as_fd(),
+            remote: parts.reading.is_remote(),
+            definitions: &self.definitions,
+            scratch: &mut hands.scratch,
+        };
+        for version in &mut versions {
+            let looked = match parts.is_listed {
+                true => version.check(&mut looking),
+                false if version.is_open() => version.look(&mut looking),
+                false => Ok(()),
+            };
             if let Err(errno) = looked {
                 let family = path(&parts.reading, &parts.reading.root.candidates[parts.candidate]);
                 let version = directory::os_str(&version.name);

@@ -5,7 +5,6 @@
 #[allow(dead_code, reason = "not every test rolls in every way")]
 mod dice;
 mod generated;
-mod index;
 mod oracle;
 mod own_data;
 mod pinned;
