@@ -28,8 +28,8 @@ pub enum RezError {
         /// The deadline.
         after: Duration,
     },
-    /// The process ended in the midst of the question.
-    #[error("the process of rez died of this question")]
+    /// The process that read the definition ended in the midst of it.
+    #[error("the definition ended the process of rez that read it")]
     Died,
     /// The process said something else than an answer.
     #[error("the process of rez answered what is not understood: {0}")]

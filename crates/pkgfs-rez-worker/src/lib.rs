@@ -2,11 +2,12 @@
 //!
 //! A definition that is a program (`@early`, imports, conditionals) means what rez's Python makes of
 //! it, under the user's own configuration. So rez is asked, in a process of its own that is started
-//! at the first question, kept warm, and replaced when it dies or a definition does not end: each
-//! question has a deadline. Nothing here decides what may be cached; that is rez's answer.
+//! at the first question, kept warm, and replaced when it dies. Each question is answered by a fork
+//! of it, which ends with the answer or with its deadline, and takes along whatever the definition
+//! did and started. Nothing here decides what may be cached; that is rez's answer.
 //!
 //! ```text
-//! RezWorker ── one question at a time ── process: rez-python -c worker.py
+//! RezWorker ── one question at a time ── rez-python -c worker.py ── a fork for each question
 //! ```
 //!
 //! The invariant: an answer is rez's own to this question, or there is an error that says why not.
@@ -20,7 +21,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -33,6 +34,9 @@ pub use question::{ToldPackage, ToldVariant};
 
 /// Processes that could not be killed and may exist at once.
 const MOST_LEFT_BEHIND: usize = 4;
+
+/// For how long a command that could not be started is not tried again.
+const START_AVOIDED: Duration = Duration::from_secs(5);
 
 /// How rez is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,10 +71,17 @@ pub struct RezWorker(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     settings: RezWorkerSettings,
-    process: Mutex<Option<Process>>,
+    process: Mutex<Slot>,
     status: std::sync::Mutex<RezWorkerStatus>,
     last_id: AtomicU64,
     left_behind: Arc<AtomicUsize>,
+}
+
+/// Where the process is, or why there is none.
+#[derive(Debug, Default)]
+struct Slot {
+    process: Option<Process>,
+    failed: Option<(Instant, RezError)>,
 }
 
 impl RezWorker {
@@ -133,7 +144,7 @@ impl RezWorker {
 
     /// Ends the process; the next question starts another.
     pub async fn stop(&self) {
-        if let Some(process) = self.0.process.lock().await.take() {
+        if let Some(process) = self.0.process.lock().await.process.take() {
             self.0.dismiss(process).await;
         }
     }
@@ -156,52 +167,70 @@ impl Inner {
         let deadline = self.settings.deadline;
         let busy = |_| RezError::Busy { after: deadline };
         let mut slot = tokio::time::timeout(deadline, self.process.lock()).await.map_err(busy)?;
-        let mut process = match slot.take() {
-            Some(process) => process,
-            None => self.start().await?,
-        };
-        let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         self.status().questions += 1;
-        match tokio::time::timeout(deadline, process.ask(id, &question)).await {
-            Ok(Ok(reply)) => {
-                *slot = Some(process);
-                match reply {
-                    Reply::Answer(answer) => Ok(answer),
-                    Reply::Error(raised) => Err(RezError::Raised(raised)),
-                }
-            }
-            Ok(Err(error)) => {
-                self.dismiss(process).await;
-                Err(error)
-            }
-            Err(_) => {
+        loop {
+            let (mut process, warm) = match slot.process.take() {
+                Some(process) => (process, true),
+                None => (self.start(&mut slot).await?, false),
+            };
+            let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+            let late = || {
                 self.status().timed_out += 1;
-                self.dismiss(process).await;
                 Err(RezError::TimedOut { after: deadline })
+            };
+            match process.ask(id, &question, deadline).await {
+                Ok(reply) => {
+                    slot.process = Some(process);
+                    return match reply {
+                        Reply::Answer(answer) => Ok(answer),
+                        Reply::Error(raised) => Err(RezError::Raised(raised)),
+                        Reply::Late => late(),
+                        Reply::Died => Err(RezError::Died),
+                    };
+                }
+                Err(error) => {
+                    self.dismiss(process).await;
+                    match error {
+                        // Somebody ended it, now or since the last question.
+                        RezError::Died if warm => {}
+                        RezError::TimedOut { .. } => return late(),
+                        error => return Err(error),
+                    }
+                }
             }
         }
     }
 
-    async fn start(&self) -> Result<Process, RezError> {
+    async fn start(&self, slot: &mut Slot) -> Result<Process, RezError> {
+        if let Some((when, error)) = &slot.failed
+            && when.elapsed() < START_AVOIDED
+        {
+            return Err(error.clone());
+        }
         let left_behind = self.left_behind.load(Ordering::Relaxed);
         if left_behind >= MOST_LEFT_BEHIND {
             return Err(RezError::LeftBehind(left_behind));
         }
-        let starting = Process::start(&self.settings.command);
-        let (process, version) = tokio::time::timeout(self.settings.deadline, starting)
-            .await
-            .map_err(|_| RezError::TimedOut { after: self.settings.deadline })??;
-        tracing::info!(pid = process.pid(), version, "started a process of rez");
-        let mut status = self.status();
-        status.started += 1;
-        status.pid = process.pid();
-        status.version = Some(version);
-        Ok(process)
+        match Process::start(&self.settings.command, &self.left_behind).await {
+            Ok((process, version)) => {
+                tracing::info!(pid = process.pid(), version, "started a process of rez");
+                slot.failed = None;
+                let mut status = self.status();
+                status.started += 1;
+                status.pid = process.pid();
+                status.version = Some(version);
+                Ok(process)
+            }
+            Err(error) => {
+                slot.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
     }
 
     async fn dismiss(&self, process: Process) {
         self.status().pid = None;
-        process.kill(Arc::clone(&self.left_behind)).await;
+        process.end(Arc::clone(&self.left_behind)).await;
     }
 
     fn status(&self) -> std::sync::MutexGuard<'_, RezWorkerStatus> {

@@ -50,8 +50,10 @@ pub struct ToldPackage {
 pub struct ToldVariant {
     /// Its place among the package's variants.
     pub index: Option<u32>,
-    /// Where its payload lies; a combined family's has no place.
+    /// Where its payload lies.
     pub root: Option<PathBuf>,
+    /// Why it has no place; a combined family's never has.
+    pub why: Option<String>,
 }
 
 impl ToldPackage {

@@ -327,7 +327,7 @@ impl From<ToldPackage> for Package {
     fn from(told: ToldPackage) -> Self {
         let variants = told.variants.into_iter().map(|variant| Variant {
             index: variant.index,
-            root: variant.root.ok_or_else(|| "rez knows no place of it".to_owned()),
+            root: variant.root.ok_or_else(|| variant.why.unwrap_or_default()),
         });
         let definition = Definition { cachable: Some(told.cachable), ..Definition::default() };
         Self { definition, local: told.local, variants: variants.collect() }
