@@ -38,6 +38,7 @@ use supervisor::{Event, Supervisor};
 pub struct Origin {
     events: mpsc::UnboundedSender<Event>,
     counters: Arc<Mutex<Counters>>,
+    parallel: usize,
 }
 
 impl Origin {
@@ -47,8 +48,9 @@ impl Origin {
     /// [`OriginError::Start`] if the worker's program cannot be run.
     pub fn start(settings: OriginSettings) -> Result<Self, OriginError> {
         let counters = Arc::<Mutex<Counters>>::default();
+        let parallel = settings.parallel;
         let events = Supervisor::start(settings, counters.clone())?;
-        Ok(Self { events, counters })
+        Ok(Self { events, counters, parallel })
     }
 
     /// Reads one directory: its entries with their attributes, links as `bounds` say.
@@ -139,6 +141,12 @@ impl Origin {
         };
         _ = self.events.send(Event::Submit(job));
         Fetch { path: path.to_owned(), told, wishes, answer, events: self.events.downgrade() }
+    }
+
+    /// How many requests are served at a time.
+    #[must_use]
+    pub fn parallel(&self) -> usize {
+        self.parallel
     }
 
     /// What was done so far, and how things stand.

@@ -14,7 +14,10 @@ use std::{
     ops::Range,
     os::fd::OwnedFd,
     path::PathBuf,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -67,6 +70,8 @@ pub(crate) struct Flight {
     /// For a large file; a small one arrives in one piece.
     filling: Option<Filling>,
     stage: watch::Receiver<Stage>,
+    /// Somebody asked for it: a failure is told. Set with all flights locked.
+    asked: AtomicBool,
 }
 
 /// A large file being filled.
@@ -110,12 +115,12 @@ impl Flight {
         }
     }
 
-    /// Waits until it has ended, well or not.
-    pub(crate) async fn landed(&self) {
+    /// Waits until it has ended, and tells whether well.
+    pub(crate) async fn landed(&self) -> bool {
         let mut stage = self.stage.clone();
         let landed = stage.wait_for(|stage| !matches!(stage, Stage::Filling(_))).await;
         // An error says that whoever flew it is gone: that is an end, too.
-        drop(landed);
+        matches!(landed.as_deref(), Ok(Stage::Whole(_)))
     }
 }
 
@@ -155,14 +160,17 @@ impl Hydration {
         Ok(hydration)
     }
 
-    /// The flight of this file: the one under way, or a new one.
+    /// The flight of this file: the one under way, or a new one. One that nobody `asked`
+    /// for fails in silence.
     pub(crate) fn fetch(
         self: &Arc<Self>,
         wanted: &Wanted,
+        asked: bool,
         on_change: impl FnOnce() + Send + 'static,
     ) -> Result<Arc<Flight>, ViewError> {
         let mut flights = self.flights.lock();
         if let Some(flight) = flights.get(&wanted.key) {
+            flight.asked.fetch_or(asked, Ordering::Relaxed);
             return Ok(Arc::clone(flight));
         }
         let (sender, stage) = watch::channel(Stage::Filling(Spans::default()));
@@ -185,7 +193,7 @@ impl Hydration {
             };
             (Some(Filling { file, wishes }), flying.right_future())
         };
-        let flight = Arc::new(Flight { filling, stage });
+        let flight = Arc::new(Flight { filling, stage, asked: AtomicBool::new(asked) });
         flights.insert(key, Arc::clone(&flight));
         drop(flights);
         let hydration = Arc::clone(self);
@@ -197,8 +205,12 @@ impl Hydration {
                     sender.send_replace(Stage::Whole(local));
                 }
                 Err(error) => {
-                    hydration.flights.lock().remove(&key);
-                    hydration.problems.tell(error.to_string());
+                    let ended = hydration.flights.lock().remove(&key);
+                    if ended.is_some_and(|flight| flight.asked.load(Ordering::Relaxed)) {
+                        hydration.problems.tell(error.to_string());
+                    } else {
+                        tracing::debug!(%error, "not fetched ahead");
+                    }
                     sender.send_replace(Stage::Failed(ViewError::from(&error)));
                     if matches!(error, OriginError::Changed { .. } | OriginError::NotFound { .. }) {
                         on_change();
@@ -261,7 +273,7 @@ impl Hydration {
     pub(crate) async fn settle(&self) {
         let flights: Vec<_> = self.flights.lock().values().cloned().collect();
         for flight in flights {
-            flight.landed().await;
+            let _ = flight.landed().await;
         }
         let (sender, settled) = oneshot::channel();
         if self.committer.send(Work::Settle(sender)).is_ok() {

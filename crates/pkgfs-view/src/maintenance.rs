@@ -82,6 +82,7 @@ impl View {
             return Ok(());
         };
         self.payloads.forget(registration);
+        self.foresight.forget(registration);
         let store = Arc::clone(&self.store);
         blocking(move || {
             store.retire_directories(registration)?;
@@ -114,6 +115,7 @@ impl View {
             match view.payloads.refresh(registration).await {
                 Ok(false) => {}
                 Ok(true) => {
+                    view.foresight.forget(registration);
                     let id = view.registry.lock().of_registration(registration);
                     if let Some(id) = id {
                         view.problems.tell(format!(

@@ -113,6 +113,17 @@ impl Payloads {
         self: &Arc<Self>,
         wanted: Origination,
     ) -> Result<Arc<Directory>, ViewError> {
+        let source = wanted.source.clone();
+        self.directory_unasked(wanted).await.inspect_err(|error| {
+            tracing::warn!(%error, directory = %source.display(), "could not be listed");
+        })
+    }
+
+    /// The same where nobody has asked for it: a failure is nobody's trouble.
+    pub(crate) async fn directory_unasked(
+        self: &Arc<Self>,
+        wanted: Origination,
+    ) -> Result<Arc<Directory>, ViewError> {
         if let Some(known) = self.known(wanted.registration, &wanted.path)? {
             return Ok(known);
         }
@@ -140,7 +151,7 @@ impl Payloads {
             let payloads = Arc::clone(self);
             // Boxed, since listing along is part of listing.
             let listing: Pin<Box<dyn Future<Output = _> + Send>> =
-                Box::pin(async move { payloads.directory(below).await });
+                Box::pin(async move { payloads.directory_unasked(below).await });
             tokio::spawn(listing);
         }
     }
@@ -157,9 +168,7 @@ impl Payloads {
 
     async fn ask(&self, wanted: &Origination) -> Result<Listing, ViewError> {
         let bounds = Arc::new(self.bounds(wanted)?);
-        let listing = self.origin.list(&wanted.source, &bounds).await.inspect_err(|error| {
-            tracing::warn!(%error, "a directory could not be listed");
-        })?;
+        let listing = self.origin.list(&wanted.source, &bounds).await?;
         if listing.entries().len() > MOST_ENTRIES {
             tracing::error!(
                 directory = %wanted.source.display(),

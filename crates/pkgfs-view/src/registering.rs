@@ -207,6 +207,7 @@ impl View {
             tracing::info!(variant = %handle.uri(), "removed");
         }
         self.payloads.forget(registration);
+        self.foresight.forget(registration);
         let store = Arc::clone(&self.store);
         blocking(move || store.unregister(registration, tombstone)).await?;
         Ok(())

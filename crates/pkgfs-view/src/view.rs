@@ -160,7 +160,7 @@ impl View {
             repositories,
             payloads,
             hydration,
-            foresight: Foresight::default(),
+            foresight: Foresight::new(origin.parallel()),
             handles: Handles::default(),
             writable,
             lock: RezLock::new(sys_dir),

@@ -204,9 +204,21 @@ impl View {
 
     /// The fetch of a file: under way already, or started now.
     pub(crate) fn fetch(self: &Arc<Self>, wanted: &Wanted) -> Result<Arc<Flight>, ViewError> {
+        self.fetch_for(wanted, true)
+    }
+
+    /// The same for a file that nobody has asked for.
+    pub(crate) fn fetch_unasked(
+        self: &Arc<Self>,
+        wanted: &Wanted,
+    ) -> Result<Arc<Flight>, ViewError> {
+        self.fetch_for(wanted, false)
+    }
+
+    fn fetch_for(self: &Arc<Self>, wanted: &Wanted, asked: bool) -> Result<Arc<Flight>, ViewError> {
         let view = Arc::downgrade(self);
         let key = wanted.key;
-        self.hydration.fetch(wanted, move || {
+        self.hydration.fetch(wanted, asked, move || {
             if let Some(view) = view.upgrade() {
                 view.outdated(key.directory);
             }

@@ -17,6 +17,7 @@ struct View {
     hydrated: Amount,
     hits: u64,
     misses: u64,
+    ahead: Ahead,
     origin: Origin,
     store: Store,
     problems: Vec<Problem>,
@@ -34,6 +35,13 @@ struct Registrations {
 struct Amount {
     files: u64,
     bytes: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Ahead {
+    all: Amount,
+    unread: Amount,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -173,5 +181,16 @@ fn push_view(rows: &mut Vec<(&str, String)>, view: &View) {
     rows.push((
         "hit ratio",
         format!("{} of {first_reads} first reads", share(view.hits, first_reads)),
+    ));
+    let Ahead { all, unread } = &view.ahead;
+    rows.push((
+        "fetched ahead",
+        format!(
+            "{} files, {}; of these {}, {} unread",
+            all.files,
+            bytes(all.bytes),
+            unread.files,
+            bytes(unread.bytes),
+        ),
     ));
 }
