@@ -26,8 +26,10 @@ use pkgfs_rez_worker::{RezError, RezWorker, ToldPackage};
 
 use crate::asked::Asked;
 
-/// Longest definition that is read. rez's own are a few kilobytes.
+/// Longest definition that is read here. rez's own are a few kilobytes.
 const LONGEST_DEFINITION: u64 = 1 << 20;
+/// Longest definition that rez is asked about: Python takes a hundred times as much memory.
+const LONGEST_FOR_REZ: u64 = 16 << 20;
 /// Definitions whose content is remembered.
 const MOST_KNOWN: NonZeroUsize = NonZeroUsize::new(8192).expect("not zero");
 /// File times younger than this are not trusted to change with the content.
@@ -128,10 +130,13 @@ impl Definitions {
             }
             let (text, state) = match self.origin.read(&path, LONGEST_DEFINITION).await {
                 Ok(read) => read,
-                Err(OriginError::NotFound { .. } | OriginError::NotADirectory { .. }) => continue,
-                Err(error @ OriginError::TooLarge { .. }) => {
-                    return Ok(Defined::Not(error.to_string().into()));
-                }
+                // What is no file is passed over, as rez does.
+                Err(
+                    OriginError::NotFound { .. }
+                    | OriginError::NotADirectory { .. }
+                    | OriginError::IsADirectory { .. },
+                ) => continue,
+                Err(OriginError::TooLarge { .. }) => return self.large(place, path).await,
                 Err(error) => return Err(error),
             };
             let (defined, until) = self.read(place, &path, &text, format).await?;
@@ -139,6 +144,20 @@ impl Definitions {
             return Ok(defined);
         }
         Ok(Defined::Absent)
+    }
+
+    /// A definition that is too large to be read here.
+    async fn large(&self, place: &Place, path: PathBuf) -> Result<Defined, OriginError> {
+        let state = self.origin.stat(&path).await?.attributes.state();
+        let why = format!("{}: it has {} bytes", path.display(), state.size);
+        let (defined, until) = if state.size > LONGEST_FOR_REZ {
+            let told = format!("{why}, more than the {LONGEST_FOR_REZ} that a definition may have");
+            (Defined::Not(told.into()), Believed::WhileUnchanged)
+        } else {
+            self.ask_rez(place, &format!("{why}, too many to be read here")).await
+        };
+        self.remember(path, state, &defined, until);
+        Ok(defined)
     }
 
     /// What was said before, if the file is still the same.

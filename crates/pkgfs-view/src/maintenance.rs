@@ -1,7 +1,11 @@
 //! What is done to variants from outside the tree: flush, freshness, settling.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use pkgfs_rez::VariantHandle;
 use pkgfs_store::{DirectoryId, RegistrationId, RegistrationState};
 use serde::Serialize;
 
@@ -68,34 +72,57 @@ impl View {
         id: SlotId,
         report: &mut FlushReport,
     ) -> Result<(), ViewError> {
-        let (registration, uri, root) = {
+        let (registration, handle, root) = {
             let registry = self.registry.lock();
             let Some(slot) = registry.slot(id) else { return Ok(()) };
             let Some(registration) = slot.registration else { return Ok(()) };
-            let uri = slot.handle.as_ref().map(|handle| handle.uri()).unwrap_or_default();
-            (registration, uri, slot.root.clone())
+            (registration, slot.handle.clone(), slot.root.clone())
         };
-        let Some(root) = root else {
+        let uri = handle.as_ref().map(VariantHandle::uri).unwrap_or_default();
+        let Some(mut root) = root else {
             report.kept.push(format!(
                 "{uri}: rez copied it in and its origin is not known; remove it instead"
             ));
             return Ok(());
         };
+        if let Some(moved) = self.moved(handle, &root).await {
+            root = moved;
+        }
+        self.serve_from(id, registration, root).await?;
+        report.flushed.push(uri);
+        Ok(())
+    }
+
+    /// Where the variant of this handle lies now, if its definition was released anew and says
+    /// another place. One that is not offered any more stays where it was.
+    async fn moved(&self, handle: Option<VariantHandle>, root: &Path) -> Option<PathBuf> {
+        let candidate = self.repositories.candidate(handle?).await.ok()?;
+        (candidate.root != root).then_some(candidate.root)
+    }
+
+    /// Forgets the tree of a variant, and serves it from this place.
+    async fn serve_from(
+        self: &Arc<Self>,
+        id: SlotId,
+        registration: RegistrationId,
+        root: PathBuf,
+    ) -> Result<(), ViewError> {
         self.payloads.forget(registration);
+        let place = root.clone();
         self.foresight.forget(registration);
         let store = Arc::clone(&self.store);
         blocking(move || {
             store.retire_directories(registration)?;
-            store.set_root(registration, &root)?;
+            store.set_root(registration, &place)?;
             store.set_state(registration, RegistrationState::Served)
         })
         .await?;
         if let Some(slot) = self.registry.lock().slot_mut(id) {
             slot.payload = Payload::Served;
+            slot.root = Some(root);
             slot.checked = Some(std::time::Instant::now());
         }
         self.replaced(id);
-        report.flushed.push(uri);
         Ok(())
     }
 
@@ -112,6 +139,9 @@ impl View {
     pub(crate) fn check_later(self: &Arc<Self>, registration: RegistrationId) {
         let view = Arc::clone(self);
         tokio::spawn(async move {
+            if view.follow(registration).await {
+                return;
+            }
             match view.payloads.refresh(registration).await {
                 Ok(false) => {}
                 Ok(true) => {
@@ -129,6 +159,27 @@ impl View {
                 Err(error) => tracing::warn!(%error, "freshness could not be checked"),
             }
         });
+    }
+
+    /// Serves a variant from where its definition says it lies, if that is another place than
+    /// before: the same index may mean other requirements after a release was repaired in place.
+    async fn follow(self: &Arc<Self>, registration: RegistrationId) -> bool {
+        let found = {
+            let registry = self.registry.lock();
+            let id = registry.of_registration(registration);
+            let slot = id.and_then(|id| registry.slot(id));
+            let served = slot.filter(|slot| slot.payload == Payload::Served);
+            id.zip(served.and_then(|slot| Some((slot.handle.clone()?, slot.root.clone()?))))
+        };
+        let Some((id, (handle, root))) = found else { return false };
+        let uri = handle.uri();
+        let Some(moved) = self.moved(Some(handle), &root).await else { return false };
+        let told = format!("{uri}: its definition now says that it lies in {}", moved.display());
+        match self.serve_from(id, registration, moved).await {
+            Ok(()) => self.problems.tell(told),
+            Err(error) => tracing::warn!(%error, "{told}"),
+        }
+        true
     }
 
     /// A file of this listing was not what the listing says.

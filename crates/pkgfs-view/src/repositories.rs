@@ -55,6 +55,15 @@ pub(crate) struct Repositories {
     store_device: u64,
     definitions: Definitions,
     directories: Asked<PathBuf, bool>,
+    roots: Asked<PathBuf, Root>,
+}
+
+/// What lies where a variant's root should be.
+#[derive(Debug, Clone, Copy)]
+enum Root {
+    Absent,
+    NotADirectory,
+    Directory { device: u64, mtime: Timestamp },
 }
 
 impl Repositories {
@@ -67,8 +76,8 @@ impl Repositories {
         valid: Duration,
     ) -> Self {
         let definitions = Definitions::new(origin.clone(), rez.clone(), worker.clone(), valid);
-        let directories = Asked::new(valid);
-        Self { origin, locations, rez, worker, store_device, definitions, directories }
+        let (directories, roots) = (Asked::new(valid), Asked::new(valid));
+        Self { origin, locations, rez, worker, store_device, definitions, directories, roots }
     }
 
     pub(crate) fn locations(&self) -> &[PathBuf] {
@@ -79,6 +88,7 @@ impl Repositories {
     pub(crate) fn forget(&self) {
         self.definitions.forget(None);
         self.directories.forget();
+        self.roots.forget();
     }
 
     /// Whether some repository has a directory at this path below it.
@@ -110,11 +120,19 @@ impl Repositories {
         version_dir: &str,
         h4: &str,
     ) -> Result<(Vec<VariantHandle>, Vec<Arc<str>>), OriginError> {
-        let version = (version_dir != pkgfs_rez::names::NO_VERSION).then_some(version_dir);
+        // A version may be spelled like what stands for none.
+        let none = (version_dir == pkgfs_rez::names::NO_VERSION).then_some(None);
+        let versions: Vec<_> = none.into_iter().chain([Some(version_dir)]).collect();
         let mut found = Vec::new();
         let mut not_offered = Vec::new();
-        for location in &self.locations {
-            let Some(location_text) = location.to_str() else { continue };
+        for (location, version) in
+            self.locations.iter().flat_map(|at| versions.iter().map(move |version| (at, *version)))
+        {
+            let Some(location_text) = location.to_str() else {
+                let told = "its path is not text, and rez cannot name it either";
+                not_offered.push(format!("{}: {told}", location.display()).into());
+                continue;
+            };
             let place = Place {
                 location: location.clone(),
                 name: name.into(),
@@ -143,6 +161,7 @@ impl Repositories {
     /// perhaps sooner than we do.
     pub(crate) fn ask_anew(&self, handle: &VariantHandle) {
         self.definitions.forget(Some(&place_of(handle)));
+        self.roots.forget();
     }
 
     /// The handles of all variants of the newest package that a request asks for.
@@ -207,20 +226,31 @@ impl Repositories {
         if let Some(refusal) = refuse(false) {
             return Err(refused(refusal));
         }
-        let stat = match self.origin.stat(&root).await {
-            Ok(stat) if stat.is_dir() => stat,
-            Ok(_) | Err(OriginError::NotADirectory { .. }) => {
+        let (device, root_mtime) = match self.root(&root).await? {
+            Root::Directory { device, mtime } => (device, mtime),
+            Root::NotADirectory => {
                 return Err(told(&format!("its root {} is not a directory", root.display())));
             }
-            Err(OriginError::NotFound { .. }) => {
+            Root::Absent => {
                 return Err(told(&format!("its root {} does not exist", root.display())));
             }
-            Err(error) => return Err(error.into()),
         };
-        if let Some(refusal) = refuse(stat.device == self.store_device) {
+        if let Some(refusal) = refuse(device == self.store_device) {
             return Err(refused(refusal));
         }
-        Ok(Candidate { handle, root, root_mtime: stat.attributes.mtime })
+        Ok(Candidate { handle, root, root_mtime })
+    }
+
+    async fn root(&self, root: &Path) -> Result<Root, OriginError> {
+        let look = async || match self.origin.stat(root).await {
+            Ok(stat) if stat.is_dir() => {
+                Ok(Root::Directory { device: stat.device, mtime: stat.attributes.mtime })
+            }
+            Ok(_) | Err(OriginError::NotADirectory { .. }) => Ok(Root::NotADirectory),
+            Err(OriginError::NotFound { .. }) => Ok(Root::Absent),
+            Err(error) => Err(error),
+        };
+        self.roots.get(root.to_owned(), look).await
     }
 }
 
