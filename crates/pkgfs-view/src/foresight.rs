@@ -12,6 +12,8 @@
 
 mod account;
 mod neighbours;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::sync::Arc;
