@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pkgfs_rez::VariantHandle;
+use pkgfs_rez::{Refusal, VariantHandle};
 use pkgfs_store::{NewRegistration, RegistrationState};
 
 use crate::{
@@ -92,9 +92,11 @@ impl View {
                     self.problems.tell(error.to_string());
                     return Err(error.into());
                 }
-                Err(NotRegistered::NotOffered(reason @ NotOffered::Refused { .. })) => {
-                    tracing::debug!(%reason, "not registered");
-                }
+                // Most packages of most studios: nothing is wrong with them.
+                Err(NotRegistered::NotOffered(NotOffered::Refused {
+                    refusal: Refusal::NotCachable,
+                    uri,
+                })) => tracing::debug!(uri, "not cachable"),
                 Err(reason) => self.problems.tell(reason.to_string()),
             }
         }
