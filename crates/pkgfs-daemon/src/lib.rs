@@ -39,4 +39,5 @@ pub use mountpoint::remove_mountpoint;
 /// What `pkgfs origin-worker` runs: the process that reads shared storage.
 pub use pkgfs_origin::worker::main as origin_worker;
 pub use places::{default_store, log_path};
+pub use rez_settings::{RezUnavailable, rez_settings};
 pub use settings::{OriginKeys, RegistrationKeys, RezKeys, Settings};

@@ -31,6 +31,19 @@ pub(crate) async fn read(keys: &RezKeys) -> (RezSettings, Option<String>) {
     }
 }
 
+/// rez could not be asked; the text says what was run and why it failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RezUnavailable(String);
+
+/// rez's settings, for a command that cannot do without them.
+///
+/// # Errors
+/// [`RezUnavailable`] where rez does not print them in time.
+pub async fn rez_settings(keys: &RezKeys) -> Result<RezSettings, RezUnavailable> {
+    ask(keys).await.map_err(RezUnavailable)
+}
+
 /// The command that runs rez's own Python: as it is set, or the one that belongs to the
 /// command that prints the settings.
 pub(crate) fn python_command(keys: &RezKeys) -> Option<Vec<String>> {

@@ -6,7 +6,7 @@ use rustix::io::Errno;
 
 /// One thing that could not be read, and why. Everything else was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {}", shown(path), reason(*part, *errno))]
+#[error("{}: {}", shown(path), self.reason())]
 pub struct Problem {
     /// What could not be read.
     pub path: PathBuf,
@@ -30,6 +30,12 @@ pub enum Part {
 impl Problem {
     pub(crate) fn new(path: PathBuf, part: Part, errno: Errno) -> Self {
         Self { path, part, errno: errno.raw_os_error() }
+    }
+
+    /// Why, without the path.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        reason(self.part, self.errno)
     }
 }
 

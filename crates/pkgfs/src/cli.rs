@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Status(StatusArguments),
     /// Show the settings in force and where each came from
     Config(ConfigArguments),
+    /// List the packages of repositories, as rez enumerates them, without running anything
+    Scan(ScanArguments),
     /// Print a completion script for a shell
     Completions {
         /// The shell to complete in
@@ -111,6 +113,37 @@ pub(crate) struct StatusArguments {
     /// For programs
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScanArguments {
+    /// The repositories, read by rez's default rules. None is rez's packages_path, read by the
+    /// rules that rez is set to, which costs one run of rez-config
+    #[arg(value_name = "REPO")]
+    pub(crate) repositories: Vec<PathBuf>,
+    /// One object a line: repository, family, version, format, path, combined
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Read everything, whatever is remembered of the last scan
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Read the repositories by the rules that rez is set to (package_filenames,
+    /// check_package_definition_files, allow_unversioned_packages, file_lock_dir)
+    #[arg(long)]
+    pub(crate) ask_rez: bool,
+    /// Operations on storage at a time
+    #[arg(long, value_name = "N", default_value_t = pkgfs_scan::DEFAULT_JOBS,
+          value_parser = jobs)]
+    pub(crate) jobs: usize,
+    #[command(flatten)]
+    pub(crate) file: FileFlag,
+}
+
+fn jobs(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(jobs @ 1..=1024) => Ok(jobs),
+        _ => Err("a number from 1 to 1024".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ pub(crate) mod daemon;
 pub(crate) mod flush;
 pub(crate) mod man;
 pub(crate) mod mount;
+pub(crate) mod scan;
 pub(crate) mod status;
 mod targets;
 pub(crate) mod unmount;

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::Flush(arguments) => commands::flush::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Config(arguments) => commands::config::run(&arguments),
+        Command::Scan(arguments) => commands::scan::run(&arguments),
         Command::Completions { shell } => commands::completions::run(shell),
         Command::Man => commands::man::run(),
         // These two speak a protocol on their standard streams, not to people.

@@ -8,13 +8,14 @@ use std::{
 /// What a command has to say, and how it exits.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    pub(crate) text: String,
+    /// Text, but for names on disk that are none.
+    pub(crate) text: Vec<u8>,
     pub(crate) code: u8,
 }
 
 impl From<String> for Outcome {
     fn from(text: String) -> Self {
-        Self { text, code: 0 }
+        Self { text: text.into_bytes(), code: 0 }
     }
 }
 
@@ -23,7 +24,7 @@ pub(crate) fn finish(result: anyhow::Result<Outcome>) -> ExitCode {
     match result {
         Ok(Outcome { text, code }) => {
             let mut stdout = io::stdout();
-            let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+            let written = stdout.write_all(&text).and_then(|()| stdout.flush());
             match written {
                 // Whoever reads has enough.
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

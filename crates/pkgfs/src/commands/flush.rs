@@ -71,5 +71,5 @@ fn tell(report: &Report) -> anyhow::Result<Outcome> {
     if text.is_empty() {
         text.push_str("nothing is registered, so there was nothing to flush\n");
     }
-    Ok(Outcome { text, code: u8::from(!report.unknown.is_empty()) })
+    Ok(Outcome { text: text.into(), code: u8::from(!report.unknown.is_empty()) })
 }

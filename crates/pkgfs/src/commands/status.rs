@@ -44,16 +44,19 @@ pub(crate) fn run(arguments: &StatusArguments) -> anyhow::Result<Outcome> {
     let code = if reports.is_empty() { NOTHING_MOUNTED } else { 0 };
     if arguments.json {
         let object = serde_json::json!({ "mounts": reports });
-        return Ok(Outcome { text: format!("{}\n", serde_json::to_string_pretty(&object)?), code });
+        return Ok(Outcome {
+            text: format!("{}\n", serde_json::to_string_pretty(&object)?).into(),
+            code,
+        });
     }
     if reports.is_empty() {
         let text = match &arguments.mountpoint {
             Some(given) => format!("nothing is mounted at {}\n", given.display()),
             None => "nothing is mounted\n".to_owned(),
         };
-        return Ok(Outcome { text, code });
+        return Ok(Outcome { text: text.into(), code });
     }
-    Ok(Outcome { text: table::of(&reports), code })
+    Ok(Outcome { text: table::of(&reports).into(), code })
 }
 
 async fn report(mount: &MountInfo) -> Report {
