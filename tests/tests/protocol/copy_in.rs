@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use pkgfs_tests::Scene;
 use rustix::io::Errno;
@@ -53,6 +54,35 @@ fn a_copy_is_whole_and_sealed_when_rez_unlinks_its_mark() {
     }
     assert_same(&original, &root);
     assert_eq!(ready(&mounted), 1);
+}
+
+/// `os.setxattr` and `os.removexattr`, which `shutil.copystat` takes "not supported" of for an
+/// answer, and nothing else.
+fn set_and_remove_attribute(path: &Path) -> [Option<Errno>; 2] {
+    let flags = rustix::fs::XattrFlags::empty();
+    let set = rustix::fs::lsetxattr(path, "user.studio", b"shots", flags);
+    [set.err(), rustix::fs::lremovexattr(path, "user.studio").err()]
+}
+
+#[test]
+fn extended_attributes_are_not_supported_in_a_copy_under_way_and_read_only_in_a_payload() {
+    let scene = Scene::new();
+    let repository = scene.repository();
+    repository.release("tool", "1.0", small);
+    let mounted = scene.mount(&left_to_rez());
+    let cache = Cache::new(mounted.mountpoint());
+    let handle = repository.handle("tool", "1.0", None);
+    let copy = cache.begin(&handle).unwrap().unwrap();
+    copy.tree(&repository.directory("tool", "1.0"));
+    let shown = ["", "python", "run"].map(|name| copy.root.join(name));
+    for path in &shown {
+        assert_eq!(set_and_remove_attribute(path), [Some(Errno::OPNOTSUPP); 2], "{path:?}");
+    }
+    assert_eq!(set_and_remove_attribute(&cache.sys()), [Some(Errno::OPNOTSUPP); 2]);
+    copy.end();
+    for path in &shown {
+        assert_eq!(set_and_remove_attribute(path), [Some(Errno::ROFS); 2], "{path:?}");
+    }
 }
 
 #[test]

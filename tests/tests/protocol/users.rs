@@ -167,3 +167,31 @@ fn two_users_with_different_umasks_share_what_is_registered_on_pending() {
 fn two_users_with_different_umasks_share_what_is_registered_on_look_up() {
     share("", ["077", "027"]);
 }
+
+#[test]
+fn rez_copies_in_a_payload_with_extended_attributes_by_itself_and_it_is_sealed() {
+    let scene = Scene::new();
+    let repository = scene.repository();
+    repository.release("tool", "1.0", |root| {
+        payloads::small(root);
+        for name in ["", "python", "run"] {
+            let (path, flags) = (root.join(name), rustix::fs::XattrFlags::empty());
+            rustix::fs::setxattr(path, "user.studio", b"shots", flags).unwrap();
+        }
+    });
+    let mounted = scene.mount(&payloads::left_to_rez());
+    let artist = Artist::new(&scene, &mounted, User::Own, "022");
+    let root = artist.root("1.0");
+    assert!(root.starts_with(&artist.cache), "{}", root.display());
+    // Everything but the attributes is there, and read-only.
+    let tree = |root: &Path| {
+        let mut tree = Tree::of(root).unwrap().as_payload();
+        tree.0.values_mut().for_each(|seen| seen.attributes.clear());
+        tree
+    };
+    let original = repository.directory("tool", "1.0");
+    assert_eq!(tree(&root).difference(&tree(&original)), None);
+    let refused = fs::write(root.join("run"), "other").unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
+    assert_eq!(payloads::ready(&mounted), 1);
+}

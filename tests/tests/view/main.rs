@@ -7,6 +7,7 @@ mod comparison;
 mod economy;
 mod fidelity;
 mod flush;
+mod foresight;
 mod large;
 mod links;
 mod programs;
