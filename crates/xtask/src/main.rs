@@ -10,6 +10,7 @@ mod demo;
 mod process;
 mod setup;
 mod test;
+mod wheel;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -30,6 +31,8 @@ enum Task {
     Check(check::Options),
     /// Set up, build and run every test, mounts and rez included.
     Test(test::Options),
+    /// Build the Python package as a wheel.
+    Wheel(wheel::Options),
     /// Show pkgfs at work under an unmodified rez, beside rez's own cache.
     Demo(demo::Options),
 }
@@ -39,6 +42,7 @@ fn main() -> std::process::ExitCode {
         Task::Setup => setup::run().map(|_| ()),
         Task::Check(options) => check::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Wheel(options) => wheel::run(&options),
         Task::Demo(options) => demo::run(&options),
     };
     match outcome {

@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::process::{self, cargo};
 use crate::setup::{self, tools};
+use crate::wheel;
 
 /// What to run.
 #[derive(Args)]
@@ -23,6 +24,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     // Whole-system tests start these from the target directory; cargo builds only the binaries of
     // the package under test.
     process::run(&mut cargo(&["build", "--workspace", "--bins"]))?;
+    wheel::build(true)?;
     process::run(
         cargo(&["nextest", "run", "--workspace"])
             .args(&options.nextest)

