@@ -1,9 +1,11 @@
 """Enumerates repositories as rez does.
 
-Standard input: a JSON list of {"repository": path, "settings": {name: value}, "repeat": n}. Standard
-output: a JSON list of {"packages": [[family, version, format, path, is combined], ...], "bare": [s],
-"full": [s]}, each package in rez's order, and the seconds of each repetition: of the enumeration alone,
-and of one that also asks each package for its definition. Text is given byte for byte, as Latin-1.
+Standard input: a JSON list of {"repository": path, "settings": {name: value}}. Standard output: a JSON
+list of {"packages": [[family, version, format, path, is combined], ...]}, in rez's order. Text is given
+byte for byte, as Latin-1.
+
+With --serve: a JSON list [what, path] a line, and for each the seconds it took: "bare" is the
+enumeration alone, "full" one that also asks each package for its definition.
 """
 import json
 import logging
@@ -51,22 +53,24 @@ def full(location):
     return rows
 
 
-def timed(function, location, repeat):
-    times = []
-    for _ in range(repeat):
+def serve():
+    for line in sys.stdin:
+        what, location = json.loads(line)
+        function = {"bare": bare, "full": full}[what]
         begun = time.perf_counter()
         function(location)
-        times.append(time.perf_counter() - begun)
-    return times
+        print(time.perf_counter() - begun, flush=True)
 
 
-answers = []
-plugin = ["package_filenames", "check_package_definition_files", "file_lock_dir"]
-for case in json.load(sys.stdin):
+def answer(case):
+    plugin = ["package_filenames", "check_package_definition_files", "file_lock_dir"]
     for name, value in case.get("settings", {}).items():
-        config.override("plugins.package_repository.filesystem." + name if name in plugin else name, value)
-    repeat = case.get("repeat", 0)
-    where = case["repository"]
-    answers.append({
-        "packages": full(where), "bare": timed(bare, where, repeat), "full": timed(full, where, repeat)})
-json.dump(answers, sys.stdout)
+        prefix = "plugins.package_repository.filesystem." if name in plugin else ""
+        config.override(prefix + name, value)
+    return {"packages": full(case["repository"])}
+
+
+if "--serve" in sys.argv:
+    serve()
+else:
+    json.dump([answer(case) for case in json.load(sys.stdin)], sys.stdout)

@@ -5,6 +5,7 @@
 //! what it installs lies in `<workspace>/.work`, which git ignores and which may be deleted at any
 //! time.
 
+mod bench;
 mod check;
 mod demo;
 mod process;
@@ -33,6 +34,8 @@ enum Task {
     Test(test::Options),
     /// Build the Python package as a wheel.
     Wheel(wheel::Options),
+    /// Measure pkgfs beside rez.
+    Bench(bench::Options),
     /// Show pkgfs at work under an unmodified rez, beside rez's own cache.
     Demo(demo::Options),
 }
@@ -43,6 +46,7 @@ fn main() -> std::process::ExitCode {
         Task::Check(options) => check::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Wheel(options) => wheel::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::Demo(options) => demo::run(&options),
     };
     match outcome {

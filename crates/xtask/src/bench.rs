@@ -1,0 +1,26 @@
+//! `cargo xtask bench`: figures, measured on this machine.
+
+mod scan;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+/// What to measure.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// `pkgfs scan` beside rez's own enumeration.
+    Scan(scan::Options),
+}
+
+/// Measures it.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    match &options.what {
+        What::Scan(options) => scan::run(options),
+    }
+}
