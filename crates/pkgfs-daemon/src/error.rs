@@ -130,6 +130,9 @@ pub enum DaemonError {
     /// Mounting or unmounting.
     #[error(transparent)]
     Mount(#[from] MountError),
+    /// The mode that was asked for cannot be had.
+    #[error(transparent)]
+    Mode(#[from] pkgfs_fuse::ModeError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -76,6 +76,7 @@ impl Mounts {
         }
         let (place, store) = (path.to_owned(), self.store.clone());
         let allow_other = self.settings.allow_other;
+        let mode = pkgfs_fuse::mode_for(self.settings.mode.into(), allow_other)?;
         let (found, device) = blocking(move || {
             let found = mountpoint::examine(&place, &store)?;
             if found == Readiness::Mounted {
@@ -95,7 +96,7 @@ impl Mounts {
         .await?;
         let Some(device) = device else { return Ok(found) };
         let (view, runtime) = (Arc::clone(&self.view), tokio::runtime::Handle::current());
-        let options = SessionOptions { threads: self.settings.session_threads() };
+        let options = SessionOptions { threads: self.settings.session_threads(), mode };
         let started = blocking(move || Ok(Mount::start(view, device, options, runtime))).await?;
         let mount = match started {
             Ok(mount) => mount,
@@ -189,7 +190,7 @@ impl Mounts {
         let state = self.live.lock().await;
         let describe = |live: &Live| LiveMount {
             mountpoint: live.mountpoint.clone(),
-            mode: live.mount.mode().to_owned(),
+            mode: live.mount.mode().name().to_owned(),
             detached: live.detached,
         };
         state.mounts.iter().map(describe).collect()

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use pkgfs_fuse::{Mode, ModeWanted};
 use serde::{Deserialize, Serialize};
 
 use crate::places;
@@ -18,6 +19,8 @@ pub struct Settings {
     pub repositories: Vec<PathBuf>,
     /// Let other users in.
     pub allow_other: bool,
+    /// How payloads are served.
+    pub mode: ModeKey,
     /// Threads that answer the kernel; 0 is one for each CPU, at least 2 and at most 8.
     pub threads: usize,
     /// Least minutes between two comparisons of a variant with shared storage.
@@ -30,6 +33,32 @@ pub struct Settings {
     pub registration: RegistrationKeys,
     /// How rez's own settings are had.
     pub rez: RezKeys,
+}
+
+/// How payloads are served; `auto` is the best that the machine allows and the mount may risk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModeKey {
+    #[default]
+    /// Chosen for the mount.
+    Auto,
+    /// Opens are not asked for.
+    Stateless,
+    /// Opens hand over the store's own file.
+    Passthrough,
+    /// Opens are answered.
+    Cached,
+}
+
+impl From<ModeKey> for ModeWanted {
+    fn from(key: ModeKey) -> Self {
+        match key {
+            ModeKey::Auto => Self::Auto,
+            ModeKey::Stateless => Self::Only(Mode::Stateless),
+            ModeKey::Passthrough => Self::Only(Mode::Passthrough),
+            ModeKey::Cached => Self::Only(Mode::Cached),
+        }
+    }
 }
 
 /// How shared storage is read.
@@ -78,6 +107,7 @@ impl Default for Settings {
             store: places::default_store(),
             repositories: Vec::new(),
             allow_other: false,
+            mode: ModeKey::Auto,
             threads: 0,
             freshness_minutes: 10,
             log_level: "info".to_owned(),
@@ -127,6 +157,7 @@ impl Settings {
         let same = [
             ("repositories", self.repositories == other.repositories),
             ("allow_other", self.allow_other == other.allow_other),
+            ("mode", self.mode == other.mode),
             ("threads", self.threads == other.threads),
             ("freshness_minutes", self.freshness_minutes == other.freshness_minutes),
             ("origin", self.origin == other.origin),

@@ -8,8 +8,8 @@ mod changes;
 mod directories;
 mod files;
 mod marks;
-mod requests;
 pub(crate) mod names;
+mod requests;
 
 use std::{
     os::unix::fs::MetadataExt,

@@ -4,8 +4,11 @@
 //! to wait goes on in the runtime, so that a slow origin never holds a session thread.
 //! A panic in an operation costs that operation an `EIO`, not the mount.
 
+mod backing;
 mod listing;
 mod replies;
+mod serving;
+mod stateless;
 
 use std::{
     ffi::OsStr, future::Future, io, os::unix::ffi::OsStrExt, panic::AssertUnwindSafe, path::Path,
@@ -23,10 +26,11 @@ use futures::FutureExt;
 use pkgfs_view::{Change, HandleId, Lookup, View, ViewError};
 
 use replies::{attr, caller, entry, moment, no_xattrs, writes, xattr};
+pub(crate) use serving::Serving;
 
 use crate::{
     errno::errno,
-    shape::{attributes, node, ttl},
+    shape::{attributes, ino, node, ttl},
 };
 
 /// Block size told by `statfs`.
@@ -35,6 +39,7 @@ const BLOCK: u32 = 4096;
 /// The view behind a FUSE session.
 pub(crate) struct Adapter {
     pub(crate) view: Arc<View>,
+    pub(crate) serving: Arc<Serving>,
     pub(crate) runtime: tokio::runtime::Handle,
 }
 
@@ -93,6 +98,7 @@ impl Filesystem for Adapter {
             let _ = config.set_max_readahead(most);
         }
         let _ = config.set_max_background(64);
+        self.serving.negotiate(config);
         Ok(())
     }
 
@@ -103,7 +109,15 @@ impl Filesystem for Adapter {
         self.answer(lookup, |outcome| entry(reply, outcome));
     }
 
-    fn forget(&self, _request: &Request, ino: INodeNo, nlookup: u64) {
+    fn forget(&self, request: &Request, ino: INodeNo, nlookup: u64) {
+        for handle in self.serving.forget(ino) {
+            let (view, caller) = (Arc::clone(&self.view), caller(request));
+            self.run(async move {
+                // What was never complete is told of now; nobody waits for the outcome.
+                let _ = view.flush_file(handle, caller).await;
+                view.release(handle);
+            });
+        }
         self.view.forget(node(ino), nlookup);
     }
 
@@ -239,19 +253,20 @@ impl Filesystem for Adapter {
     }
 
     fn open(&self, _request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        let view = Arc::clone(&self.view);
-        let node = node(ino);
-        let how = if node.is_payload() {
-            // Its bytes never change under this number, and closing it means nothing.
-            FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH
-        } else if writes(flags) {
-            FopenFlags::empty()
-        } else {
-            FopenFlags::FOPEN_NOFLUSH
+        if self.serving.is_stateless() {
+            // For good: the kernel asks for no open of this mount any more.
+            return reply.error(Errno::ENOSYS);
+        }
+        let (view, serving) = (Arc::clone(&self.view), Arc::clone(&self.serving));
+        let writes = writes(flags);
+        let opened = async move {
+            let handle = view.open_file(node(ino), writes).await?;
+            let local = serving.hands_over(ino).then(|| view.whole_file(handle)).flatten();
+            Ok((handle, local))
         };
-        let opened = async move { view.open_file(node, writes(flags)).await };
+        let serving = Arc::clone(&self.serving);
         self.answer(opened, move |outcome| match outcome {
-            Ok(handle) => reply.opened(FileHandle(handle.0), how),
+            Ok((handle, local)) => serving.opened(reply, ino, writes, handle, local),
             Err(error) => reply.error(error),
         });
     }
@@ -259,7 +274,7 @@ impl Filesystem for Adapter {
     fn read(
         &self,
         _request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         fh: FileHandle,
         offset: u64,
         size: u32,
@@ -267,8 +282,11 @@ impl Filesystem for Adapter {
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let view = Arc::clone(&self.view);
-        let read = async move { view.read(HandleId(fh.0), offset, size as usize).await };
+        let (view, serving) = (Arc::clone(&self.view), Arc::clone(&self.serving));
+        let read = async move {
+            let handle = serving.handle(&view, ino, fh, false).await?;
+            view.read(handle, offset, size as usize).await
+        };
         self.answer(read, |outcome| match outcome {
             Ok(bytes) => reply.data(&bytes),
             Err(error) => reply.error(error),
@@ -277,8 +295,8 @@ impl Filesystem for Adapter {
 
     fn write(
         &self,
-        _request: &Request,
-        _ino: INodeNo,
+        request: &Request,
+        ino: INodeNo,
         fh: FileHandle,
         offset: u64,
         data: &[u8],
@@ -287,8 +305,17 @@ impl Filesystem for Adapter {
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        let (view, data) = (Arc::clone(&self.view), data.to_vec());
-        let written = async move { view.write(HandleId(fh.0), offset, &data).await };
+        let (view, serving) = (Arc::clone(&self.view), Arc::clone(&self.serving));
+        let (data, caller) = (data.to_vec(), caller(request));
+        let written = async move {
+            let handle = serving.handle(&view, ino, fh, true).await?;
+            let written = view.write(handle, offset, &data).await?;
+            if serving.is_stateless() {
+                // Its close is not told of.
+                view.flush_if_complete(handle, caller).await?;
+            }
+            Ok(written)
+        };
         self.answer(written, |outcome| match outcome {
             Ok(bytes) => reply.written(u32::try_from(bytes).unwrap_or(u32::MAX)),
             Err(error) => reply.error(error),
@@ -303,6 +330,9 @@ impl Filesystem for Adapter {
         _lock_owner: LockOwner,
         reply: ReplyEmpty,
     ) {
+        if self.serving.is_stateless() {
+            return reply.error(Errno::ENOSYS);
+        }
         let (view, caller) = (Arc::clone(&self.view), caller(request));
         let flushed = async move { view.flush_file(HandleId(fh.0), caller).await };
         self.answer_empty(flushed, reply);
@@ -311,13 +341,14 @@ impl Filesystem for Adapter {
     fn release(
         &self,
         _request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         fh: FileHandle,
         _flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
         _flush: bool,
         reply: ReplyEmpty,
     ) {
+        self.serving.closed(ino);
         self.view.release(HandleId(fh.0));
         reply.ok();
     }
@@ -325,13 +356,17 @@ impl Filesystem for Adapter {
     fn fsync(
         &self,
         _request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         fh: FileHandle,
         _datasync: bool,
         reply: ReplyEmpty,
     ) {
-        let view = Arc::clone(&self.view);
-        self.answer_empty(async move { view.sync_file(HandleId(fh.0)).await }, reply);
+        let (view, serving) = (Arc::clone(&self.view), Arc::clone(&self.serving));
+        let synced = async move {
+            let handle = serving.handle(&view, ino, fh, false).await?;
+            view.sync_file(handle).await
+        };
+        self.answer_empty(synced, reply);
     }
 
     fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
@@ -463,14 +498,18 @@ impl Filesystem for Adapter {
         let new =
             rustix::fs::OFlags::from_bits_retain(flags as u32).contains(rustix::fs::OFlags::EXCL);
         let made = async move { view.create_file(node(parent), &name, mode, new, caller).await };
-        self.answer(made, |outcome| match outcome {
-            Ok((found, handle)) => reply.created(
-                &ttl(found.name),
-                &attributes(&found.attributes),
-                Generation(0),
-                FileHandle(handle.0),
-                FopenFlags::empty(),
-            ),
+        let (view, serving) = (Arc::clone(&self.view), Arc::clone(&self.serving));
+        self.answer(made, move |outcome| match outcome {
+            Ok((found, handle)) => {
+                serving.created(&view, ino(found.attributes.node), handle);
+                reply.created(
+                    &ttl(found.name),
+                    &attributes(&found.attributes),
+                    Generation(0),
+                    FileHandle(handle.0),
+                    FopenFlags::empty(),
+                )
+            }
             Err(error) => reply.error(error),
         });
     }

@@ -2,11 +2,13 @@
 
 mod adapter;
 mod errno;
+mod mode;
 mod mount;
 mod session;
 mod shape;
 mod users;
 
+pub use mode::{Mode, ModeError, ModeWanted, mode_for};
 pub use mount::{
     FSTYPE, MountError, MountInfo, MountRequest, PathState, all_mounts, mount, mount_at, mounts,
     resolve, state_of, unmount,

@@ -82,7 +82,7 @@ pub fn unmount(mountpoint: &Path, lazy: bool) -> Result<(), MountError> {
 
 /// May this process call mount(2)? In a user namespace it may appear to; the kernel's
 /// refusal is then told as it is.
-fn may_mount() -> bool {
+pub(crate) fn may_mount() -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN))
 }
 

@@ -6,18 +6,25 @@ use fuser::{Config, Notifier, Session, SessionACL};
 use pkgfs_view::{Caches, NodeId, View};
 use tokio::sync::watch;
 
-use crate::{adapter::Adapter, shape::ino};
+use crate::{
+    adapter::{Adapter, Serving},
+    mode::Mode,
+    shape::ino,
+};
 
 /// How a session is run.
 #[derive(Debug, Clone, Copy)]
 pub struct SessionOptions {
     /// Threads that receive requests. None of them ever waits for origin.
     pub threads: usize,
+    /// How payloads are served.
+    pub mode: Mode,
 }
 
 /// A mounted view, served until the kernel closes the connection.
 pub struct Mount {
     ended: watch::Receiver<bool>,
+    mode: Mode,
     /// Kept for as long as the kernel may have to be told something.
     _caches: Arc<KernelCaches>,
 }
@@ -37,7 +44,8 @@ impl Mount {
         config.n_threads = Some(options.threads.max(1));
         // Who may enter is the kernel's to check, by the mount's own options.
         config.acl = SessionACL::All;
-        let adapter = Adapter { view: Arc::clone(&view), runtime };
+        let adapter =
+            Adapter { view: Arc::clone(&view), serving: Serving::new(options.mode), runtime };
         let session = Session::from_fd(adapter, device, SessionACL::All, config)?;
         let caches = Arc::new(KernelCaches { kernel: session.notifier() });
         view.add_caches(Arc::downgrade(&caches) as _);
@@ -48,7 +56,7 @@ impl Mount {
             }
             sender.send_replace(true);
         })?;
-        Ok(Self { ended, _caches: caches })
+        Ok(Self { ended, mode: options.mode, _caches: caches })
     }
 
     /// Becomes true when the kernel has closed the connection: the mount is gone and
@@ -60,8 +68,8 @@ impl Mount {
 
     /// How files are served, for `status`.
     #[must_use]
-    pub fn mode(&self) -> &'static str {
-        "cached"
+    pub fn mode(&self) -> Mode {
+        self.mode
     }
 }
 

@@ -1,13 +1,19 @@
 //! The ways in which a mount can serve bytes, each of which must keep payloads as they are.
 
-use pkgfs_tests::{MountOptions, Mounted};
+use pkgfs_tests::{MountOptions, Mounted, User};
 
-/// Every mode: its name in `pkgfs status`, and the configuration that asks for it.
-pub(crate) const MODES: [(&str, &str); 1] = [("cached", "")];
+/// The modes that a mount with these options can be in. Stateless is refused wherever root can
+/// enter, passthrough wherever an ordinary user mounts.
+pub(crate) fn of(options: &MountOptions) -> [&'static str; 2] {
+    match options.user {
+        User::Own => ["passthrough", "cached"],
+        User::Ordinary => ["stateless", "cached"],
+    }
+}
 
 /// Options that ask for a mode.
-pub(crate) fn options(configuration: &str, options: MountOptions) -> MountOptions {
-    let configuration = format!("{configuration}\n{}", options.configuration);
+pub(crate) fn options(mode: &str, options: MountOptions) -> MountOptions {
+    let configuration = format!("mode = '{mode}'\n{}", options.configuration);
     MountOptions { configuration, ..options }
 }
 

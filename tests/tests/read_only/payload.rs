@@ -8,7 +8,7 @@ use pkgfs_tests::{MountOptions, Scene, Tree, User};
 use rustix::fs::XattrFlags;
 
 use crate::attempts::{Place, all_fail};
-use crate::modes::{self, MODES};
+use crate::modes;
 use crate::store;
 use crate::witness::Witness;
 
@@ -84,7 +84,7 @@ fn an_ordinary_user_changes_nothing_in_a_mount_of_their_own_in_any_mode() {
 }
 
 fn unchangeable(options: &MountOptions, users: &[User]) {
-    for (mode, configuration) in MODES {
+    for mode in modes::of(options) {
         let scene = Scene::new();
         scene.repository().release("everything", "1.0", one_of_everything);
         let original = scene.repository().directory("everything", "1.0");
@@ -93,7 +93,7 @@ fn unchangeable(options: &MountOptions, users: &[User]) {
             fs::remove_file(original.join("ours/private")).unwrap();
         }
         let outside = outside(&scene);
-        let mounted = scene.mount(&modes::options(configuration, options.clone()));
+        let mounted = scene.mount(&modes::options(mode, options.clone()));
         modes::assert_mode(&mounted, mode);
         let root = mounted.payload("everything", "1.0", None);
 

@@ -11,7 +11,7 @@ use std::thread;
 use pkgfs_tests::{MountOptions, Mounted, Scene, Tree, User};
 
 use crate::attempts::{Place, all_fail};
-use crate::modes::{self, MODES};
+use crate::modes;
 use crate::payload::{outside, targets};
 use crate::store;
 use crate::witness::Witness;
@@ -59,7 +59,7 @@ fn seal(root: &Path) {
     fs::remove_file(root.with_file_name(".copying-a")).unwrap();
 }
 
-fn release(scene: &Scene) -> PathBuf {
+fn release(scene: &Scene, owner: User) -> PathBuf {
     scene.repository().release("copied", "1.0", |root| {
         fs::create_dir_all(root.join("lib/sub")).unwrap();
         let files = [
@@ -74,43 +74,67 @@ fn release(scene: &Scene) -> PathBuf {
             fs::set_permissions(root.join(name), Permissions::from_mode(mode)).unwrap();
         }
     });
-    scene.repository().directory("copied", "1.0")
+    let original = scene.repository().directory("copied", "1.0");
+    give(&original, owner);
+    original
+}
+
+/// Makes everything below a directory a user's own.
+fn give(directory: &Path, user: User) {
+    std::os::unix::fs::lchown(directory, Some(user.id()), Some(user.id())).unwrap();
+    if directory.is_dir() {
+        fs::read_dir(directory).unwrap().for_each(|entry| give(&entry.unwrap().path(), user));
+    }
 }
 
 /// Options under which rez does all the work.
-fn left_to_rez(configuration: &str) -> MountOptions {
-    let leave = MountOptions {
-        allow_other: true,
+fn left_to_rez(user: User) -> MountOptions {
+    MountOptions {
+        user,
+        allow_other: user == User::Own,
         serves_look_ups: false,
         configuration: "[registration]\non_pending = false".to_owned(),
         ..MountOptions::default()
-    };
-    modes::options(configuration, leave)
+    }
+}
+
+/// Every mode in which rez's copies can be sealed, with the options that ask for it.
+fn every_mode() -> impl Iterator<Item = (&'static str, MountOptions)> {
+    [User::Own, User::Ordinary].into_iter().flat_map(|user| {
+        let options = left_to_rez(user);
+        modes::of(&options).map(|mode| (mode, modes::options(mode, options.clone())))
+    })
 }
 
 #[test]
 fn nobody_changes_a_copy_of_rez_once_it_is_whole_in_any_mode() {
-    for (mode, configuration) in MODES {
+    for (mode, options) in every_mode() {
         let scene = Scene::new();
-        let original = release(&scene);
+        let maker = options.user;
+        let original = release(&scene, maker);
         let outside = outside(&scene);
-        let mounted = scene.mount(&left_to_rez(configuration));
+        let mounted = scene.mount(&options);
         modes::assert_mode(&mounted, mode);
-        let root = copy_in(&scene, &mounted, &original);
-        // While it is being made it is an ordinary tree, also to others.
-        fs::write(root.join("lib/scratch"), "passing").unwrap();
-        fs::remove_file(root.join("lib/scratch")).unwrap();
-        like(&original.join("lib"), &root.join("lib"));
-        seal(&root);
+        let root = maker.run(|| {
+            let root = copy_in(&scene, &mounted, &original);
+            // While it is being made it is an ordinary tree, also to others.
+            fs::write(root.join("lib/scratch"), "passing").unwrap();
+            fs::remove_file(root.join("lib/scratch")).unwrap();
+            like(&original.join("lib"), &root.join("lib"));
+            seal(&root);
+            root
+        });
 
         let expected = Tree::of(&original).unwrap().as_payload();
-        let shown = || Tree::of(&root).unwrap().as_payload();
+        let shown = || maker.run(|| Tree::of(&root).unwrap()).as_payload();
         assert_eq!(shown().difference(&expected), None);
-        let witness = Witness::of(User::Own, &original, &root);
+        let witness = Witness::of(maker, &original, &root);
         let writable = mounted.mountpoint().join(".sys/log");
         let place = Place { root: &root, outside: &outside, writable: &writable };
-        for user in [User::Own, User::Ordinary] {
-            all_fail(user, User::Own, &targets(&root), &place);
+        let paths = maker.run(|| targets(&root));
+        let users = if options.allow_other { &[User::Own, User::Ordinary][..] } else { &[maker] };
+        for user in users {
+            all_fail(*user, maker, &paths, &place);
         }
         witness.saw_nothing();
         assert_eq!(shown().difference(&expected), None);
@@ -125,31 +149,35 @@ fn nobody_changes_a_copy_of_rez_once_it_is_whole_in_any_mode() {
 /// is never asked of them again.
 #[test]
 fn what_was_open_for_writing_before_the_copy_was_whole_changes_nothing_after_in_any_mode() {
-    for (mode, configuration) in MODES {
+    for (mode, options) in every_mode() {
         let scene = Scene::new();
-        let original = release(&scene);
-        let mounted = scene.mount(&left_to_rez(configuration));
+        let maker = options.user;
+        let original = release(&scene, maker);
+        let mounted = scene.mount(&options);
         modes::assert_mode(&mounted, mode);
-        let root = copy_in(&scene, &mounted, &original);
+        let root = maker.run(|| copy_in(&scene, &mounted, &original));
 
         // Every name is held, as rez's own copy would be by a writer that it does not know of.
         let holders: Vec<_> =
-            ["held", "lib/open"].iter().map(|name| Holder::of(&root.join(name))).collect();
-        seal(&root);
+            ["held", "lib/open"].iter().map(|name| Holder::of(maker, &root.join(name))).collect();
+        maker.run(|| seal(&root));
         // What was stored before the copy was whole counts; so this is the original now.
         for name in ["held", "lib/open"] {
             let mut bytes = fs::read(original.join(name)).unwrap();
             bytes[0] = b'H';
-            assert_eq!(fs::read(root.join(name)).unwrap(), bytes, "{name}");
+            assert_eq!(maker.run(|| fs::read(root.join(name)).unwrap()), bytes, "{name}");
         }
-        let before = Tree::of(&root).unwrap().as_payload();
+        let before = maker.run(|| Tree::of(&root).unwrap()).as_payload();
         let sealed = scene.path("sealed");
-        duplicate(&root, &sealed);
+        fs::create_dir(&sealed).unwrap();
+        give(&sealed, maker);
+        let sealed = sealed.join("copy");
+        maker.run(|| duplicate(&root, &sealed));
 
-        let witness = Witness::of(User::Own, &sealed, &root);
+        let witness = Witness::of(maker, &sealed, &root);
         let outcomes: Vec<_> = holders.into_iter().map(Holder::tries_everything).collect();
         witness.saw_nothing();
-        let shown = || Tree::of(&root).unwrap().as_payload();
+        let shown = || maker.run(|| Tree::of(&root).unwrap()).as_payload();
         assert_eq!(shown().difference(&before), None, "{outcomes:?}");
         for said in outcomes {
             assert!(said.contains("write at the start: "), "{said}");
@@ -169,8 +197,8 @@ fn what_was_open_for_writing_before_the_copy_was_whole_changes_nothing_after_in_
 fn who_writes_without_pause_while_the_copy_becomes_a_payload_is_cut_off_at_one_state_of_it() {
     for round in 0..10 {
         let scene = Scene::new();
-        let original = release(&scene);
-        let mounted = scene.mount(&left_to_rez(""));
+        let original = release(&scene, User::Own);
+        let mounted = scene.mount(&left_to_rez(User::Own));
         let root = copy_in(&scene, &mounted, &original);
         let path = root.join("lib/open");
         let file = File::options().write(true).open(&path).unwrap();
@@ -209,8 +237,8 @@ fn duplicate(from: &Path, to: &Path) {
 struct Holder(Child);
 
 impl Holder {
-    fn of(path: &Path) -> Self {
-        let mut command = User::Own.command(env!("CARGO_BIN_EXE_pkgfs-holder"));
+    fn of(user: User, path: &Path) -> Self {
+        let mut command = user.command(env!("CARGO_BIN_EXE_pkgfs-holder"));
         command.arg(path).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut holder = Self(command.spawn().unwrap());
         let mut ready = String::new();

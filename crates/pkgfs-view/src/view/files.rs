@@ -297,6 +297,43 @@ impl View {
         }
     }
 
+    /// Does what a close would, if what was written so far is complete: for a platform that is
+    /// not told of closes.
+    ///
+    /// # Errors
+    /// As for [`flush_file`](Self::flush_file).
+    pub async fn flush_if_complete(
+        self: &Arc<Self>,
+        handle: HandleId,
+        caller: Caller,
+    ) -> Result<(), ViewError> {
+        let text = match self.handles.get(handle)? {
+            Handle::Writable(open) if open.pending => read_at(&open.file, 0, LONGEST_JSON + 1)?,
+            Handle::Mark(id, Part::Json, _) => {
+                let registry = self.registry.lock();
+                let json = registry.slot(id).and_then(|slot| slot.json.as_ref());
+                json.map(|json| json.text.clone()).unwrap_or_default()
+            }
+            _ => return Ok(()),
+        };
+        if serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_ok() {
+            self.flush_file(handle, caller).await?;
+        }
+        Ok(())
+    }
+
+    /// The store's own file of an open payload, if it is local and whole. A platform that reads it
+    /// by itself must not write to it; it is counted as a hit.
+    #[must_use]
+    pub fn whole_file(&self, handle: HandleId) -> Option<Arc<File>> {
+        let Ok(Handle::Payload(open)) = self.handles.get(handle) else { return None };
+        let Some(Local::File(file)) = open.local.get() else { return None };
+        if !open.counted.swap(true, Ordering::Relaxed) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+        }
+        Some(Arc::clone(file))
+    }
+
     /// Makes what was written durable.
     ///
     /// # Errors

@@ -90,7 +90,9 @@ impl Source for Variable {
         };
         let kind = match self.key.as_str() {
             "repositories" => list(self.text.split(':').collect()),
-            "rez.config_command" | "rez.python_command" => list(self.text.split_whitespace().collect()),
+            "rez.config_command" | "rez.python_command" => {
+                list(self.text.split_whitespace().collect())
+            }
             _ => ValueKind::String(self.text.clone()),
         };
         let value = Value::new(Some(&self.name), kind);

@@ -1,0 +1,86 @@
+//! Handing the kernel the store's own files.
+//!
+//! The kernel refuses (EIO) an inode that is open in two ways at once, or with two files; so for as
+//! long as any handle of it is open, the way of the first stays that of all.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use fuser::BackingId;
+use parking_lot::Mutex;
+
+/// How each inode is open.
+#[derive(Default)]
+pub(crate) struct Backing {
+    /// The kernel refused what it will refuse for every file.
+    given_up: AtomicBool,
+    open: Mutex<HashMap<u64, Open>>,
+}
+
+struct Open {
+    handles: usize,
+    /// The file that the kernel reads; none where it asks us.
+    file: Option<Arc<BackingId>>,
+}
+
+impl Backing {
+    /// One more handle of this inode. Tells the file that the kernel is to read, if it is to read
+    /// one: the one it reads already, or `local`, registered now.
+    pub(crate) fn open(
+        &self,
+        ino: u64,
+        local: Option<Arc<File>>,
+        register: impl FnOnce(&File) -> io::Result<BackingId>,
+    ) -> Option<Arc<BackingId>> {
+        let mut open = self.open.lock();
+        let state = open.entry(ino).or_insert_with(|| {
+            let local = local.filter(|_| !self.given_up.load(Ordering::Relaxed));
+            let file = local.and_then(|local| match register(&local) {
+                Ok(id) => Some(Arc::new(id)),
+                Err(error) => {
+                    self.refused(&error);
+                    None
+                }
+            });
+            Open { handles: 0, file }
+        });
+        state.handles += 1;
+        state.file.clone()
+    }
+
+    /// One handle less.
+    pub(crate) fn close(&self, ino: u64) {
+        let mut open = self.open.lock();
+        if let Some(state) = open.get_mut(&ino) {
+            state.handles -= 1;
+            if state.handles == 0 {
+                open.remove(&ino);
+            }
+        }
+    }
+
+    /// No file is handed over from now on.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    /// One file that cannot be handed over is read through us; where the right to hand over any is
+    /// missing, or the store's file system is one that none can be handed over from, so are all.
+    fn refused(&self, error: &io::Error) {
+        let every =
+            matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported)
+                || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+        if every && !self.given_up.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, "the kernel takes no file of the store; it asks for bytes instead");
+        } else {
+            tracing::debug!(%error, "the kernel does not take a file of the store");
+        }
+    }
+}

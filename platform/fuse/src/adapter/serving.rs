@@ -1,0 +1,125 @@
+//! What a mode does at opens, reads and closes.
+
+use std::{fs::File, sync::Arc};
+
+use fuser::{FileHandle, FopenFlags, INodeNo, InitFlags, KernelConfig, ReplyOpen};
+use pkgfs_view::{HandleId, View, ViewError};
+
+use super::{backing::Backing, stateless::Implicit};
+use crate::{mode::Mode, shape::node};
+
+/// The store's file system may itself be stacked once (overlayfs, in containers).
+const STACK_DEPTH: u32 = 2;
+
+/// How one mount is served.
+pub(crate) struct Serving {
+    mode: Mode,
+    backing: Backing,
+    implicit: Implicit,
+}
+
+impl Serving {
+    pub(crate) fn new(mode: Mode) -> Arc<Self> {
+        Arc::new(Self { mode, backing: Backing::default(), implicit: Implicit::default() })
+    }
+
+    /// Asks the kernel for what the mode needs. One that lacks it reads through us.
+    pub(crate) fn negotiate(&self, config: &mut KernelConfig) {
+        if self.mode == Mode::Passthrough {
+            let offered = config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok();
+            if !offered || config.set_max_stack_depth(STACK_DEPTH).is_err() {
+                tracing::warn!("this kernel takes no files; it asks for bytes instead");
+                self.backing.give_up();
+            }
+        }
+    }
+
+    pub(crate) fn is_stateless(&self) -> bool {
+        self.mode == Mode::Stateless
+    }
+
+    /// Whether the kernel may be given the store's file for this inode.
+    pub(crate) fn hands_over(&self, ino: INodeNo) -> bool {
+        self.mode == Mode::Passthrough && node(ino).is_payload()
+    }
+
+    /// Answers an open.
+    pub(crate) fn opened(
+        &self,
+        reply: ReplyOpen,
+        ino: INodeNo,
+        writes: bool,
+        handle: HandleId,
+        local: Option<Arc<File>>,
+    ) {
+        let fh = FileHandle(handle.0);
+        if self.hands_over(ino) {
+            let file = self.backing.open(ino.0, local, |file| reply.open_backing(file));
+            return match file {
+                Some(file) => reply.opened_passthrough(fh, FopenFlags::FOPEN_NOFLUSH, &file),
+                None => reply.opened(fh, kept()),
+            };
+        }
+        let how = if node(ino).is_payload() {
+            kept()
+        } else if writes {
+            FopenFlags::empty()
+        } else {
+            FopenFlags::FOPEN_NOFLUSH
+        };
+        reply.opened(fh, how);
+    }
+
+    /// A handle of this inode is closed.
+    pub(crate) fn closed(&self, ino: INodeNo) {
+        if self.hands_over(ino) {
+            self.backing.close(ino.0);
+        }
+    }
+
+    /// The handle that a request means, which in a stateless mount may name none.
+    pub(crate) async fn handle(
+        &self,
+        view: &Arc<View>,
+        ino: INodeNo,
+        fh: FileHandle,
+        write: bool,
+    ) -> Result<HandleId, ViewError> {
+        if fh.0 != 0 || !self.is_stateless() {
+            return Ok(HandleId(fh.0));
+        }
+        let payload = node(ino).is_payload();
+        let known =
+            if payload { self.implicit.payload(ino.0) } else { self.implicit.other(ino.0, write) };
+        if let Some(handle) = known {
+            return Ok(handle);
+        }
+        let handle = view.open_file(node(ino), write).await?;
+        let former = if payload {
+            self.implicit.keep_payload(ino.0, handle)
+        } else {
+            self.implicit.keep_other(ino.0, write, handle)
+        };
+        former.into_iter().for_each(|former| view.release(former));
+        Ok(handle)
+    }
+
+    /// A file was made and opened in one: its close will not be told of either.
+    pub(crate) fn created(&self, view: &View, ino: INodeNo, handle: HandleId) {
+        if self.is_stateless()
+            && let Some(former) = self.implicit.keep_other(ino.0, true, handle)
+        {
+            view.release(former);
+        }
+    }
+
+    /// Handles to be closed, since the kernel has forgotten the inode.
+    pub(crate) fn forget(&self, ino: INodeNo) -> Vec<HandleId> {
+        if self.is_stateless() { self.implicit.forget(ino.0) } else { Vec::new() }
+    }
+}
+
+/// The bytes of a payload never change under its number, and closing it means nothing.
+fn kept() -> FopenFlags {
+    FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH
+}
