@@ -348,7 +348,7 @@ impl Filesystem for Adapter {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
-        self.serving.closed(ino);
+        self.serving.closed(ino, fh);
         self.view.release(HandleId(fh.0));
         reply.ok();
     }

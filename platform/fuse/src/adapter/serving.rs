@@ -71,7 +71,10 @@ impl Serving {
     }
 
     /// A handle of this inode is closed.
-    pub(crate) fn closed(&self, ino: INodeNo) {
+    pub(crate) fn closed(&self, ino: INodeNo, fh: FileHandle) {
+        if self.is_stateless() {
+            self.implicit.closed(ino.0, HandleId(fh.0));
+        }
         if self.hands_over(ino) {
             self.backing.close(ino.0);
         }

@@ -52,6 +52,11 @@ impl Implicit {
         self.others.lock().insert((ino, write), handle)
     }
 
+    /// A handle was closed after all: until the first open has been refused, the kernel does tell.
+    pub(crate) fn closed(&self, ino: u64, handle: HandleId) {
+        self.others.lock().retain(|one, kept| one.0 != ino || *kept != handle);
+    }
+
     /// The kernel has forgotten the inode: these are to be closed.
     pub(crate) fn forget(&self, ino: u64) -> Vec<HandleId> {
         let payload = self.payloads.lock().pop(&ino);
