@@ -243,3 +243,19 @@ fn a_log_that_cannot_be_written() {
     fs::write(place.at("state/pkgfs"), "").unwrap();
     place.mount(&[]).refused(&["cannot write the log", "XDG_STATE_HOME"]);
 }
+
+#[test]
+fn a_mode_that_the_mount_may_not_risk() {
+    let place = Place::new();
+    place.configure("mode = 'stateless'\n");
+    place.mount(&[]).refused(&["stateless", "ordinary user", "set mode to auto"]);
+    place.assert_nothing_left();
+    let place = Place::of_ordinary_user();
+    place.configure("mode = 'passthrough'\n");
+    place.mount(&[]).refused(&["passthrough", "CAP_SYS_ADMIN", "set mode to auto"]);
+    place.assert_nothing_left();
+    let place = Place::new();
+    place.configure("mode = 'fast'\n");
+    place.mount(&[]).refused(&["mode", "fast", "passthrough"]);
+    place.assert_nothing_left();
+}
