@@ -37,7 +37,7 @@ pub struct Settings {
 
 /// How payloads are served; `auto` is the best that the machine allows and the mount may risk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub enum ModeKey {
     #[default]
     /// Chosen for the mount.
@@ -48,6 +48,22 @@ pub enum ModeKey {
     Passthrough,
     /// Opens are answered.
     Cached,
+}
+
+impl TryFrom<String> for ModeKey {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Ok(match text.as_str() {
+            "auto" => Self::Auto,
+            "stateless" => Self::Stateless,
+            "passthrough" => Self::Passthrough,
+            "cached" => Self::Cached,
+            _ => {
+                return Err(format!("{text:?} is not one of auto, stateless, passthrough, cached"));
+            }
+        })
+    }
 }
 
 impl From<ModeKey> for ModeWanted {

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use pkgfs_tests::{MountOptions, Mounted, Scene, User, eventually};
+use rustix::fs::{Mode, OFlags, openat};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Longer than any read takes, shorter than a test may.
@@ -122,20 +123,28 @@ fn without_backing_files_bytes_are_asked_for() {
 fn a_stateless_mount_opens_known_files_without_asking() {
     let scene = scene();
     let mounted = mounted(&scene, "stateless", User::Ordinary);
-    let path = mounted.payload("tool", "1.0", None).join("small");
-    let read = |path: &Path| User::Ordinary.run(|| fs::read_to_string(path).unwrap());
-    assert_eq!(read(&path), "small");
+    // Above the payload names are asked for anew: releases appear there.
+    let root = mounted.payload("tool", "1.0", None);
+    let root = User::Ordinary.run(|| File::open(root).unwrap());
+    let read = move || {
+        User::Ordinary.run(|| {
+            let small = openat(&root, "small", OFlags::RDONLY, Mode::empty()).unwrap();
+            std::io::read_to_string(File::from(small)).unwrap()
+        })
+    };
+    assert_eq!(read(), "small");
     let daemon = Pid::from_raw(i32::try_from(mounted.daemon_pid()).unwrap()).unwrap();
     kill_process(daemon, Signal::STOP).unwrap();
     let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || sender.send(read(&path)).ok());
+    thread::spawn(move || sender.send(read()).ok());
     let again = receiver.recv_timeout(PATIENCE);
     kill_process(daemon, Signal::CONT).unwrap();
     assert_eq!(again.unwrap(), "small");
 }
 
 #[test]
-fn a_stateless_mount_acts_on_what_rez_writes_before_the_write_returns_and_tells_of_what_is_cut_off() {
+fn a_stateless_mount_acts_on_what_rez_writes_before_the_write_returns_and_tells_of_what_is_cut_off()
+{
     let scene = scene();
     let configuration = "mode = 'stateless'".to_owned();
     let options = MountOptions {
