@@ -85,10 +85,18 @@ fn hash(printed: &[String]) -> String {
 }
 
 /// Whether a link in [`SHORTLINKS_DIR`] with this target, as `readlink` gives it, leads to the payload
-/// of `subpath`. rez compares what the link resolves to; its own links are `../<hash>`
-/// (`create_unique_base26_symlink`), and only that spelling is decided here.
+/// of `subpath`: rez compares the text, with `.` and `..` resolved. Its own links are `../<hash>`
+/// (`create_unique_base26_symlink`); one that is absolute, or that climbs above the package's
+/// directory, is not decided here.
 pub fn is_shortlink_to(target: &str, subpath: &Subpath) -> bool {
-    subpath.hashed
-        && target.strip_prefix("../").map(|name| name.trim_end_matches('/'))
-            == subpath.parts.first().map(String::as_str)
+    let mut path = vec![SHORTLINKS_DIR];
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if path.pop().is_none() => return false,
+            ".." => {}
+            name => path.push(name),
+        }
+    }
+    subpath.hashed && !target.starts_with('/') && path == subpath.parts
 }

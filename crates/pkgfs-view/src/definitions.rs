@@ -17,7 +17,7 @@ use std::{
 use lru::LruCache;
 use parking_lot::Mutex;
 use pkgfs_manifest::{FileState, Kind, Timestamp};
-use pkgfs_origin::{LinkBounds, Origin, OriginError};
+use pkgfs_origin::{LinkBounds, NameKind, Origin, OriginError};
 use pkgfs_rez::{
     Definition, Format, Reading, RezSettings, Subpath, VariantError,
     definition::LEGACY_RELEASE_FILE, variant::is_shortlink_to,
@@ -128,14 +128,9 @@ impl Definitions {
             if let Some(defined) = self.unchanged(&path).await? {
                 return Ok(defined);
             }
-            let (text, state) = match self.origin.read(&path, LONGEST_DEFINITION).await {
-                Ok(read) => read,
-                // What is no file is passed over, as rez does.
-                Err(
-                    OriginError::NotFound { .. }
-                    | OriginError::NotADirectory { .. }
-                    | OriginError::IsADirectory { .. },
-                ) => continue,
+            let (text, state) = match self.text(&path).await {
+                Ok(Some(read)) => read,
+                Ok(None) => continue,
                 Err(OriginError::TooLarge { .. }) => return self.large(place, path).await,
                 Err(error) => return Err(error),
             };
@@ -144,6 +139,27 @@ impl Definitions {
             return Ok(defined);
         }
         Ok(Defined::Absent)
+    }
+
+    /// A definition's bytes. What is no file is passed over, as rez does.
+    async fn text(&self, path: &Path) -> Result<Option<(Vec<u8>, FileState)>, OriginError> {
+        let read = match self.origin.read(path, LONGEST_DEFINITION).await {
+            // Released anew in this moment, or never a file.
+            Err(OriginError::Changed { .. }) => match self.origin.stat(path).await {
+                Ok(stat) if stat.kind != NameKind::File => return Ok(None),
+                _ => self.origin.read(path, LONGEST_DEFINITION).await,
+            },
+            read => read,
+        };
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(
+                OriginError::NotFound { .. }
+                | OriginError::NotADirectory { .. }
+                | OriginError::IsADirectory { .. },
+            ) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// A definition that is too large to be read here.

@@ -121,13 +121,17 @@ impl Repositories {
         h4: &str,
     ) -> Result<(Vec<VariantHandle>, Vec<Arc<str>>), OriginError> {
         // A version may be spelled like what stands for none.
-        let none = (version_dir == pkgfs_rez::names::NO_VERSION).then_some(None);
-        let versions: Vec<_> = none.into_iter().chain([Some(version_dir)]).collect();
+        let mut versions = vec![Some(version_dir)];
+        if version_dir == pkgfs_rez::names::NO_VERSION {
+            versions.push(None);
+        }
+        let mut places = Vec::new();
+        for location in &self.locations {
+            places.extend(versions.iter().map(|version| (location, *version)));
+        }
         let mut found = Vec::new();
         let mut not_offered = Vec::new();
-        for (location, version) in
-            self.locations.iter().flat_map(|at| versions.iter().map(move |version| (at, *version)))
-        {
+        for (location, version) in places {
             let Some(location_text) = location.to_str() else {
                 let told = "its path is not text, and rez cannot name it either";
                 not_offered.push(format!("{}: {told}", location.display()).into());

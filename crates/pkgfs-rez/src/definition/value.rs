@@ -9,9 +9,9 @@ use super::Obstacle;
 /// What a definition says, as far as payloads are concerned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Definition {
-    /// `name`, if it is a string. rez goes by the directory's name instead.
+    /// `name`, if it is plainly a string. rez goes by the directory's name instead.
     pub name: Option<String>,
-    /// `version`, if it is a string. rez goes by the directory's name instead.
+    /// `version`, if it is plainly a string. rez goes by the directory's name instead.
     pub version: Option<String>,
     /// The requirements of each variant, as written; empty for a package without variants.
     pub variants: Vec<Vec<String>>,

@@ -2,8 +2,10 @@
 //!
 //! rez loads it with PyYAML's `FullLoader`, which is YAML 1.1; the parser here is YAML 1.2. The two
 //! agree on documents made of plain ASCII-looking block and flow collections, and where they are known
-//! to part (tabs, directives, tags, anchors, merge keys, other line breaks) only rez can tell. Scalars
+//! to part (tabs outside of blocks of text, directives, tags, anchors, merge keys, other line breaks) only rez can tell. Scalars
 //! are typed here by PyYAML's own implicit resolvers: `yes` is a boolean and `1.0` a number there.
+
+use std::collections::BTreeSet;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
@@ -19,20 +21,21 @@ pub(super) fn attributes(text: &[u8]) -> Result<Attributes, Obstacle> {
     let text = std::str::from_utf8(text).map_err(|_| Obstacle::broken("it is not UTF-8", 0))?;
     // Python opens the file in text mode, where \r\n is a newline. PyYAML skips a mark at the start.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
-    let (mut line, mut flow) = (1, 0_u32);
+    let (mut line, mut flow, mut tabs) = (1, 0_u32, BTreeSet::new());
     for character in text.chars() {
         match character {
             '\n' => line += 1,
             // Brackets in scalars count as well: more than this many are not worth telling apart.
             '[' | '{' => flow += 1,
             ' '..='~' => {}
+            '\t' => _ = tabs.insert(line),
             '\u{0}'..='\u{9f}'
             | '\u{2028}'
             | '\u{2029}'
             | '\u{feff}'
-            | '\u{fffd}'..
+            | '\u{fffd}'..='\u{ffff}'
             | '\u{e000}'..='\u{f8ff}' => {
-                return Err(Obstacle::not_literal("a tab or another special character", line));
+                return Err(Obstacle::not_literal("a special character", line));
             }
             _ => {}
         }
@@ -44,11 +47,18 @@ pub(super) fn attributes(text: &[u8]) -> Result<Attributes, Obstacle> {
     if let Some((line, _)) = (1..).zip(text.lines()).find(|(_, line)| marks(line)) {
         return Err(Obstacle::not_literal("a directive or the end of a document", line));
     }
-    Document { events: Parser::new_from_str(&text) }.read()
+    let mut document = Document { events: Parser::new_from_str(&text), tabs };
+    let attributes = document.read()?;
+    match document.tabs.first() {
+        None => Ok(attributes),
+        Some(line) => Err(Obstacle::not_literal("a tab outside of a block of text", *line)),
+    }
 }
 
 struct Document<'a, P: Iterator<Item = Result<(Event<'a>, Span), saphyr_parser::ScanError>>> {
     events: P,
+    /// Lines with a tab that stands in no block of text so far.
+    tabs: BTreeSet<u32>,
 }
 
 impl<'a, P: Iterator<Item = Result<(Event<'a>, Span), saphyr_parser::ScanError>>> Document<'a, P> {
@@ -68,6 +78,14 @@ impl<'a, P: Iterator<Item = Result<(Event<'a>, Span), saphyr_parser::ScanError>>
             let (event, line) = self.next()?;
             if weight(&key) == Weight::Nothing {
                 self.value(event, line, 0, false)?;
+            } else if matches!(&*key, "name" | "version") {
+                // Nothing hangs on them, whatever type YAML gives them.
+                let named = match &event {
+                    Event::Scalar(text, style, 0, None) => scalar(text, *style, line).ok(),
+                    _ => None,
+                };
+                let other = self.value(event, line, 0, false)?;
+                attributes.assign(&key, &named.unwrap_or(other), line)?;
             } else {
                 let value = self.value(event, line, 0, true)?;
                 attributes.assign(&key, &value, line)?;
@@ -96,7 +114,15 @@ impl<'a, P: Iterator<Item = Result<(Event<'a>, Span), saphyr_parser::ScanError>>
     fn next(&mut self) -> Result<(Event<'a>, u32), Obstacle> {
         match self.events.next() {
             Some(Ok((Event::Nothing, _))) => self.next(),
-            Some(Ok((event, span))) => Ok((event, u32::try_from(span.start.line()).unwrap_or(0))),
+            Some(Ok((event, span))) => {
+                let [start, end] =
+                    [span.start, span.end].map(|at| u32::try_from(at.line()).unwrap_or(0));
+                if matches!(event, Event::Scalar(_, ScalarStyle::Literal | ScalarStyle::Folded, ..))
+                {
+                    self.tabs.retain(|tab| !(start + 1..end).contains(tab));
+                }
+                Ok((event, start))
+            }
             Some(Err(error)) => {
                 let line = u32::try_from(error.marker().line()).unwrap_or(0);
                 Err(Obstacle::not_literal(
@@ -172,7 +198,7 @@ fn scalar(text: &str, style: ScalarStyle, line: u32) -> Result<Value, Obstacle> 
         ScalarStyle::Plain => plain(text).ok_or_else(unusual),
         // Folding and escapes differ between versions; a single line of printable text does not.
         ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted
-            if text.bytes().all(|b| matches!(b, b' '..=b'~')) =>
+            if text.chars().all(|c| !c.is_control() && !"\u{2028}\u{2029}\u{feff}".contains(c)) =>
         {
             Ok(Value::Str(text.to_owned()))
         }

@@ -180,6 +180,8 @@ impl Syntax {
 
 /// The alternatives in rez's order; a version that is left out is the empty one.
 fn syntax(part: &str) -> Option<Syntax> {
+    // A line break at the end of a part counts for nothing: `$` of rez's pattern stands before it.
+    let part = part.strip_suffix('\n').filter(|rest| !rest.is_empty()).unwrap_or(part);
     if let (Some(version), "") = Version::take(part) {
         return Some(Syntax::Within(version));
     }

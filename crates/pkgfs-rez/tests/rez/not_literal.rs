@@ -58,7 +58,7 @@ fn what_yaml_versions_read_apart_is_left_to_rez() {
         "config: {a: b}\n",
         "_redirected_base: /x\n",
         "cachable: 1:30\n",
-        "version: 2001-01-01\n",
+        "hashed_variants: 2001-01-01\n",
         "a: \u{85}b\n",
         "a: \u{2028}b\n",
     ] {

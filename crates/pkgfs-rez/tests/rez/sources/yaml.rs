@@ -105,7 +105,14 @@ const YAML_SCALARS: [&str; 62] = [
     "&x true",
 ];
 
-const YAML_NOISE: [&str; 26] = [
+const YAML_NOISE: [&str; 33] = [
+    "commands: |\n  if x:\n  \ty = 1\n  z\t= 2",
+    "commands: |\n  \ty = 1\n\n  \tz",
+    "commands: >\n  a\tb\n  \t\n  c",
+    "commands: |\n\ty = 1",
+    "description: '\u{1f980} \u{96ea}'",
+    "name: \"\u{96ea}\u{e9} \u{1f980}\"",
+    "version: 2001-1-1",
     "# a comment",
     "",
     "description: |\n  Several lines\n  cachable: true\n",
