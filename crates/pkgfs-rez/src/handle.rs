@@ -260,8 +260,9 @@ fn kind(value: &Value) -> &'static str {
 }
 
 /// Whether a path can have come out of `os.path.normpath(os.path.realpath(…))`: absolute, and no
-/// component empty, `.` or `..`. Windows shapes (`c:\…`, `\\server\share`) pass by the same rule.
-fn is_normalised(location: &str) -> bool {
+/// component empty, `.` or `..`. Windows shapes (`c:\…`, `c:/…`, `\\server\share`, `//server/share`)
+/// pass by the same rule.
+pub(crate) fn is_normalised(location: &str) -> bool {
     if location.contains('\0') {
         return false;
     }
@@ -270,14 +271,17 @@ fn is_normalised(location: &str) -> bool {
 }
 
 fn below_root(location: &str) -> Option<(&str, char)> {
-    if let Some(rest) = location.strip_prefix("\\\\") {
-        return (!rest.is_empty()).then_some((rest, '\\'));
+    for (share, separator) in [("\\\\", '\\'), ("//", '/')] {
+        if let Some(rest) = location.strip_prefix(share) {
+            return (!rest.is_empty()).then_some((rest, separator));
+        }
     }
     let mut start = location.chars();
     if start.next().is_some_and(|drive| drive.is_ascii_alphabetic())
-        && start.as_str().starts_with(":\\")
+        && let Some(rest) = start.as_str().strip_prefix(':')
+        && let Some(separator) = rest.chars().next().filter(|first| matches!(first, '/' | '\\'))
     {
-        return Some((&location[3..], '\\'));
+        return Some((&rest[1..], separator));
     }
     location.strip_prefix('/').map(|rest| (rest, '/'))
 }

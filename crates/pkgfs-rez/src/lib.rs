@@ -20,9 +20,11 @@
 //! ```
 
 pub mod cachable;
+pub mod context;
 pub mod definition;
 pub mod handle;
 pub mod layout;
+pub mod locations;
 pub mod lock;
 pub mod names;
 pub mod pyrepr;
@@ -30,11 +32,13 @@ pub mod registration;
 pub mod repository;
 pub mod requirement;
 pub mod settings;
+pub mod uri;
 pub mod variant;
 
 pub use cachable::{Refusal, is_cachable, is_relocatable, refuse};
 pub use definition::{Definition, Format, Reading, read};
 pub use handle::{HandleError, VariantHandle};
+pub use locations::Locations;
 pub use lock::LockOwner;
 pub use registration::RegistrationError;
 pub use settings::{RezSettings, SettingsError};

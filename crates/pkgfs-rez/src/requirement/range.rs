@@ -48,6 +48,22 @@ impl Range {
         Some(if any { Self(vec![Bound::any()]) } else { Self(union(bounds)) })
     }
 
+    pub(super) fn holds(&self, version: &Version) -> bool {
+        self.0.iter().any(|Bound { lower, upper }| {
+            let after = match version.cmp(&lower.version) {
+                Ordering::Less => false,
+                Ordering::Equal => lower.inclusive,
+                Ordering::Greater => true,
+            };
+            after
+                && upper.as_ref().is_none_or(|upper| match version.cmp(&upper.version) {
+                    Ordering::Less => true,
+                    Ordering::Equal => upper.inclusive,
+                    Ordering::Greater => false,
+                })
+        })
+    }
+
     pub(super) fn is_any(&self) -> bool {
         self.0 == [Bound::any()]
     }

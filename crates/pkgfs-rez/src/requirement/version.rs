@@ -44,6 +44,16 @@ impl Version {
         if version.is_empty() { (None, text) } else { (Some(version), rest) }
     }
 
+    /// Reads what names a version's directory: tokens with any one character between two of them.
+    pub(super) fn read(text: &str) -> Self {
+        let is_separator = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+        let tokens = text.split(is_separator).filter(|token| !token.is_empty());
+        Self {
+            tokens: tokens.map(str::to_owned).collect(),
+            separators: text.matches(is_separator).flat_map(str::chars).collect(),
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.tokens.is_empty()
     }

@@ -178,8 +178,19 @@ def locks(paths):
     }
 
 
+def taken(cases):
+    """Which versions each request takes."""
+    def one(request, texts):
+        request = PackageRequest(request)
+        if request.conflict or request.ephemeral:
+            raise ValueError("no request of a package")
+        return [request.name] + [request.range.contains_version(Version(text)) for text in texts]
+
+    return [outcome(one, *case) for case in cases]
+
+
 QUESTIONS = (handles, characters, texts, written, requirements, names, stems, definitions,
-             refusals, locks)
+             refusals, locks, taken)
 
 # What a package prints while it is loaded must not end up in the answer.
 answer_to, sys.stdout = sys.stdout, sys.stderr

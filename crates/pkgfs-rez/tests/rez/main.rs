@@ -13,3 +13,4 @@ mod oracle;
 mod requirements;
 mod settings;
 mod sources;
+mod versions;
