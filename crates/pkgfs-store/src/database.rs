@@ -22,8 +22,11 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::{StoreError, layout::Layout, usage::Totals};
 
+/// What makes each version of the schema of the one before, the first of nothing.
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema-2.sql")];
+
 /// Version of the schema, in `PRAGMA user_version`.
-pub(crate) const VERSION: u64 = 1;
+pub(crate) const VERSION: u64 = STEPS.len() as u64;
 
 /// Marks the file as ours for `file(1)` and the like: "pkgf".
 const APPLICATION_ID: u32 = 0x706b_6766;
@@ -169,7 +172,7 @@ pub(crate) fn checkpoint(path: &Path, connection: &Connection) -> Result<(), Sto
         .map_err(|source| StoreError::database(path, source))
 }
 
-/// Brings an empty file to the present version, and refuses a newer one.
+/// Brings an empty file, or an older version, to the present one, and refuses a newer one.
 fn migrate(dir: &Path, path: &Path, writer: &mut Connection) -> Result<(), StoreError> {
     let sql = |source| StoreError::database(path, source);
     let found: u64 =
@@ -177,15 +180,17 @@ fn migrate(dir: &Path, path: &Path, writer: &mut Connection) -> Result<(), Store
     if found > VERSION {
         return Err(StoreError::NewerFormat { path: dir.to_owned(), found, known: VERSION });
     }
-    if found == 0 {
-        let mut create = || {
+    if found < VERSION {
+        let mut bring_up = || {
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            transaction.execute_batch(include_str!("schema.sql"))?;
+            for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
+                transaction.execute_batch(step)?;
+            }
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
             transaction.commit()
         };
-        create().map_err(sql)?;
+        bring_up().map_err(sql)?;
     }
     Ok(())
 }

@@ -45,6 +45,8 @@ mod layout;
 mod network;
 mod open;
 mod partial;
+mod pins;
+mod reclaim;
 mod registrations;
 mod staging;
 mod sweep;
@@ -61,6 +63,7 @@ pub use contents::{FileKey, Xattr};
 pub use directories::{Directory, DirectoryId, NewDirectory};
 pub use error::StoreError;
 pub use partial::Partial;
+pub use reclaim::Reclaimed;
 pub use registrations::{NewRegistration, Registration, RegistrationId, RegistrationState};
 pub use usage::{Recorded, Usage};
 
@@ -76,6 +79,7 @@ pub struct Store {
     /// Held while files below `blobs/` come and go, before and longer than the
     /// database's writer: whoever finds a blob there can rely on it until released.
     placing: Mutex<()>,
+    live: partial::Live,
     /// Number of the next file or directory that needs a name of its own.
     next: AtomicU64,
     layout: Layout,

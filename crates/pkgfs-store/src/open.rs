@@ -22,6 +22,7 @@ use crate::{
     database::{Database, VERSION},
     layout::{self, Layout},
     network::network_file_system,
+    partial,
 };
 
 /// What the stamp says before the number.
@@ -35,22 +36,29 @@ impl Store {
     /// One for each way in which `dir` is not, or cannot be, this process's own store.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let layout = Layout::new(prepare_dir(dir)?);
-        is_known_store(&layout)?;
+        stamp_of(&layout)?;
         make_private(layout.dir())?;
         let lock = take_lock(&layout)?;
         // Once more, now that nobody else can be making it.
-        let finished = is_known_store(&layout)?;
+        let stamp = stamp_of(&layout)?;
         for dir in [layout.blobs(), layout.partial(), layout.staging(), layout.sys()] {
             make_dir(&dir)?;
         }
         let caretaker = Caretaker::start(layout.database())
             .map_err(|e| StoreError::io("start a thread for", layout.dir(), e))?;
         let database = Database::open(&layout, caretaker.checkpoint_bell())?;
-        if !finished {
+        if stamp != Some(VERSION) {
             write_stamp(&layout)?;
         }
-        let (placing, next) = (Mutex::default(), AtomicU64::new(0));
-        let store = Self { caretaker, database, placing, next, layout, _lock: lock };
+        let store = Self {
+            caretaker,
+            database,
+            placing: Mutex::default(),
+            live: partial::Live::default(),
+            next: AtomicU64::new(0),
+            layout,
+            _lock: lock,
+        };
         store.sweep()?;
         Ok(store)
     }
@@ -92,9 +100,9 @@ fn refused(path: &Path, error: io::Error) -> StoreError {
     }
 }
 
-/// Whether a finished store is there, of a format we know. Anything but the beginnings
-/// of one is foreign.
-fn is_known_store(layout: &Layout) -> Result<bool, StoreError> {
+/// The format of the finished store that is there, if there is one. Anything but the
+/// beginnings of a store is foreign.
+fn stamp_of(layout: &Layout) -> Result<Option<u64>, StoreError> {
     let refused = |error| refused(layout.dir(), error);
     let names: Vec<OsString> = fs::read_dir(layout.dir())
         .map_err(refused)?
@@ -102,14 +110,14 @@ fn is_known_store(layout: &Layout) -> Result<bool, StoreError> {
         .collect::<Result<_, _>>()
         .map_err(refused)?;
     if names.iter().any(|name| name == layout::FORMAT) {
-        return check_stamp(layout).map(|()| true);
+        return read_stamp(layout).map(Some);
     }
     let has_blobs = fs::read_dir(layout.blobs()).is_ok_and(|mut blobs| blobs.next().is_some());
     let known = |name: &OsString| layout::NAMES.iter().any(|known| name == known);
     if has_blobs || !names.iter().all(known) {
         return Err(StoreError::Foreign { path: layout.dir().to_owned() });
     }
-    Ok(false)
+    Ok(None)
 }
 
 fn make_private(dir: &Path) -> Result<(), StoreError> {
@@ -147,25 +155,28 @@ fn take_lock(layout: &Layout) -> Result<File, StoreError> {
     Ok(file)
 }
 
-fn check_stamp(layout: &Layout) -> Result<(), StoreError> {
+/// The format that the stamp names: ours, or an older one that the database is brought
+/// up from.
+fn read_stamp(layout: &Layout) -> Result<u64, StoreError> {
     let path = layout.format();
     let text = fs::read(&path).map_err(|e| StoreError::io("read", &path, e))?;
     let number = std::str::from_utf8(&text)
         .ok()
         .and_then(|text| text.strip_prefix(STAMP)?.trim_end().parse::<u64>().ok());
     match number {
-        Some(VERSION) if layout.database().exists() => Ok(()),
-        Some(VERSION) => {
-            Err(StoreError::Damaged { path: layout.database(), reason: "it is missing".into() })
-        }
         Some(found) if found > VERSION => {
             Err(StoreError::NewerFormat { path: layout.dir().to_owned(), found, known: VERSION })
+        }
+        Some(found @ 1..) if layout.database().exists() => Ok(found),
+        Some(1..) => {
+            Err(StoreError::Damaged { path: layout.database(), reason: "it is missing".into() })
         }
         _ => Err(StoreError::Damaged { path, reason: "it names no format".into() }),
     }
 }
 
-/// Declares the store finished: everything below its directory is durable before.
+/// Declares the store finished, and of the present format: everything below its directory
+/// is durable before.
 fn write_stamp(layout: &Layout) -> Result<(), StoreError> {
     let (new, path) = (layout.format_new(), layout.format());
     sync_dir(layout.dir())?;

@@ -1,6 +1,7 @@
 //! A file that is being filled, and is nobody's to read yet.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File, OpenOptions},
     io,
     os::{
@@ -8,12 +9,15 @@ use std::{
         unix::fs::{FileExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
-    sync::atomic::Ordering,
+    sync::{Arc, Mutex, atomic::Ordering},
 };
 
 use pkgfs_manifest::BlobDigest;
 
-use crate::{FileKey, Finished, Store, StoreError};
+use crate::{FileKey, Finished, Store, StoreError, database::lock};
+
+/// The partial files that somebody has, from before each is made until it is gone.
+pub(crate) type Live = Arc<Mutex<BTreeSet<PathBuf>>>;
 
 /// A new file below `partial/`. Dropped before it was committed, it is deleted; those
 /// who have a descriptor of it then write into a file that nobody will see.
@@ -21,6 +25,7 @@ use crate::{FileKey, Finished, Store, StoreError};
 pub struct Partial {
     file: File,
     path: PathBuf,
+    live: Live,
 }
 
 impl Partial {
@@ -53,6 +58,7 @@ impl Drop for Partial {
             }
             _ => {}
         }
+        lock(&self.live).remove(&self.path);
     }
 }
 
@@ -78,6 +84,7 @@ impl Store {
     pub fn partial(&self) -> Result<Partial, StoreError> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let path = self.layout.partial().join(number.to_string());
+        lock(&self.live).insert(path.clone());
         // The mode is that of a blob from the start; it does not bind this descriptor.
         OpenOptions::new()
             .read(true)
@@ -85,7 +92,10 @@ impl Store {
             .create_new(true)
             .mode(0o400)
             .open(&path)
+            .inspect_err(|_| {
+                lock(&self.live).remove(&path);
+            })
             .map_err(|e| StoreError::io("create", &path, e))
-            .map(|file| Partial { file, path })
+            .map(|file| Partial { file, path, live: Arc::clone(&self.live) })
     }
 }

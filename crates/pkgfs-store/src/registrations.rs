@@ -56,6 +56,8 @@ pub struct Registration {
     pub touched: Timestamp,
     /// When it was registered.
     pub created: Timestamp,
+    /// Whether it is kept however long nobody uses it.
+    pub pinned: bool,
 }
 
 /// A registration to be made; see [`Registration`] for the fields.
@@ -81,7 +83,8 @@ impl Store {
     pub fn registrations(&self) -> Result<Vec<Registration>, StoreError> {
         let sql =
             "SELECT id, name, version_dir, h4, stem, handle_key, json, repository, root, state,
-                          touched_secs, touched_nanos, created_secs, created_nanos
+                          touched_secs, touched_nanos, created_secs, created_nanos,
+                          EXISTS (SELECT 1 FROM pins WHERE registration = id)
                    FROM registrations ORDER BY id";
         self.database.read(|connection| {
             connection.prepare_cached(sql)?.query_map([], registration)?.collect()
@@ -123,6 +126,7 @@ impl Store {
             state: new.state,
             touched: now,
             created: now,
+            pinned: false,
         })
     }
 
@@ -271,6 +275,7 @@ fn registration(row: &Row<'_>) -> rusqlite::Result<Registration> {
         state: row.get(9)?,
         touched: timestamp(row, 10)?,
         created: timestamp(row, 12)?,
+        pinned: row.get(14)?,
     })
 }
 

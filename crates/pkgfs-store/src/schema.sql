@@ -1,4 +1,4 @@
--- Version 1. docs/format.md says what each column means.
+-- Version 1; later versions add to it. docs/format.md says what each column means.
 
 CREATE TABLE registrations (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -24,6 +24,27 @@ fn a_registration_is_found_again_with_all_it_had() {
 }
 
 #[test]
+fn a_pin_stays_until_it_is_taken_back_or_its_registration_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let ids = [1, 2, 3].map(|n| store.register(variant(n)).unwrap().id);
+    for id in ids {
+        store.pin(id).unwrap();
+        store.pin(id).unwrap();
+    }
+    store.unpin(ids[1]).unwrap();
+    store.unpin(ids[1]).unwrap();
+    store.unregister(ids[2], false).unwrap();
+    let error = store.pin(ids[2]).unwrap_err();
+    assert!(matches!(error, StoreError::NotRegistered { id } if id == ids[2]), "{error}");
+    let again = store.register(variant(3)).unwrap();
+    drop(store);
+    let store = Store::open(dir.path()).unwrap();
+    let pinned = store.registrations().unwrap().into_iter().map(|known| (known.id, known.pinned));
+    assert_eq!(pinned.collect::<Vec<_>>(), [(ids[0], true), (ids[1], false), (again.id, false)]);
+}
+
+#[test]
 fn a_handle_or_a_place_is_registered_once() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
