@@ -103,6 +103,11 @@ impl Mounted {
         Ran::new(self.command().args(arguments))
     }
 
+    /// Starts a command of pkgfs as the user who mounted.
+    pub fn start<A: AsRef<OsStr>>(&self, arguments: &[A]) -> std::process::Child {
+        self.command().args(arguments).spawn().unwrap()
+    }
+
     /// What `status --json` says of this mount.
     #[must_use]
     pub fn status(&self) -> Value {

@@ -3,15 +3,27 @@
 //! | request | body | answer |
 //! | --- | --- | --- |
 //! | `GET /v1/status` | – | [`DaemonStatus`] |
-//! | `GET /v1/variants` | – | the registered variants |
+//! | `GET /v1/variants` | – | the registered variants, as `POST /v1/list` tells them |
+//! | `POST /v1/list` | [`TargetsOrder`] | [`Listed`] |
+//! | `POST /v1/add` | [`TargetsOrder`] | [`Report`] |
+//! | `POST /v1/remove` | [`RemoveOrder`] | [`Report`] |
+//! | `POST /v1/pin`, `POST /v1/unpin` | [`TargetsOrder`] | [`Report`] |
+//! | `POST /v1/warm` | [`WarmOrder`] | [`WarmLine`]s, one a line, the last with the report |
+//! | `POST /v1/clean` | [`CleanOrder`] | [`CleanReport`] |
 //! | `POST /v1/mount` | [`MountOrder`] | [`Mounted`] |
 //! | `POST /v1/unmount` | [`UnmountOrder`] | [`Unmounted`] |
 //! | `POST /v1/flush` | [`FlushOrder`] | what was flushed, kept and unknown |
+//!
+//! A target is a text (a URI, a path below the mountpoint, `name`, `name-version` or another
+//! package request) or a handle, as the contexts of rez hold them.
 //!
 //! A refusal is a [`Failure`] under a status of 4xx or 5xx.
 
 use std::path::PathBuf;
 
+#[cfg(doc)]
+use pkgfs_view::{CleanReport, Report};
+use pkgfs_view::{Target, WarmLimits, WarmProgress, WarmReport};
 use serde::{Deserialize, Serialize};
 
 use crate::Settings;
@@ -63,7 +75,67 @@ pub struct Unmounted {
 pub struct FlushOrder {
     /// Of these variants; empty is all.
     #[serde(default)]
-    pub variants: Vec<String>,
+    pub variants: Vec<Target>,
+}
+
+/// Do something to these variants.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetsOrder {
+    /// Which; for a list, empty is all.
+    #[serde(default)]
+    pub targets: Vec<Target>,
+}
+
+/// Registered variants.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// In the order of their URIs, each as `pkgfs list --json` tells it.
+    pub variants: Vec<serde_json::Value>,
+    /// Targets that mean no registered variant, each with the reason.
+    pub unknown: Vec<String>,
+}
+
+/// Remove these variants.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoveOrder {
+    /// Which.
+    pub targets: Vec<Target>,
+    /// Pinned ones, too.
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// Fetch these variants ahead.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmOrder {
+    /// Which.
+    pub targets: Vec<Target>,
+    /// What is left out.
+    #[serde(flatten)]
+    pub limits: WarmLimits,
+    /// Answer at once; otherwise the end of the connection ends the job.
+    #[serde(default)]
+    pub detached: bool,
+}
+
+/// One line of the answer to [`WarmOrder`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarmLine {
+    /// The job goes on by itself; the last line.
+    Detached,
+    /// How far it is.
+    Progress(WarmProgress),
+    /// What it came to; the last line.
+    Report(Box<WarmReport>),
+}
+
+/// Take away what nobody needs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CleanOrder {
+    /// Only tell of it.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// The state of a daemon.

@@ -7,13 +7,19 @@ use std::{
 };
 
 use http_body_util::{BodyExt, Full};
-use hyper::{Method, Request, body::Bytes, client::conn::http1};
+use hyper::{
+    Method, Request,
+    body::{Bytes, Incoming},
+    client::conn::http1,
+};
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixStream;
 
 use crate::{
-    DaemonStatus, Failure, FlushOrder, MountOrder, Mounted, UnmountOrder, Unmounted, control_socket,
+    CleanOrder, CleanReport, DaemonStatus, Failure, FlushOrder, Listed, MountOrder, Mounted,
+    RemoveOrder, Report, TargetsOrder, UnmountOrder, Unmounted, WarmLine, WarmOrder,
+    control_socket,
 };
 
 /// Longest wait for an answer; a mount asks rez and shared storage, an unmount waits
@@ -94,12 +100,74 @@ impl Client {
         self.ask(Method::GET, "/v1/status", &()).await
     }
 
-    /// The registered variants.
+    /// Registered variants.
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn variants(self) -> Result<serde_json::Value, ClientError> {
-        self.ask(Method::GET, "/v1/variants", &()).await
+    pub async fn list(self, order: &TargetsOrder) -> Result<Listed, ClientError> {
+        self.ask(Method::POST, "/v1/list", order).await
+    }
+
+    /// Registers variants.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn add(self, order: &TargetsOrder) -> Result<Report, ClientError> {
+        self.ask(Method::POST, "/v1/add", order).await
+    }
+
+    /// Removes variants.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn remove(self, order: &RemoveOrder) -> Result<Report, ClientError> {
+        self.ask(Method::POST, "/v1/remove", order).await
+    }
+
+    /// Pins variants, or takes their pins back.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn pin(self, order: &TargetsOrder, pin: bool) -> Result<Report, ClientError> {
+        self.ask(Method::POST, if pin { "/v1/pin" } else { "/v1/unpin" }, order).await
+    }
+
+    /// Takes away what nobody needs.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn clean(self, order: &CleanOrder) -> Result<CleanReport, ClientError> {
+        self.ask(Method::POST, "/v1/clean", order).await
+    }
+
+    /// Fetches variants ahead; `line` is called with each line of the answer. Dropped, it ends
+    /// the job.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn warm(
+        self,
+        order: &WarmOrder,
+        mut line: impl FnMut(WarmLine),
+    ) -> Result<(), ClientError> {
+        let store = self.store.clone();
+        let broken = |reason: String| ClientError::Broken { store: store.clone(), reason };
+        let (mut body, _connection) = self.send(Method::POST, "/v1/warm", order).await?;
+        let mut text = Vec::new();
+        loop {
+            let frame = tokio::time::timeout(DEADLINE, body.frame())
+                .await
+                .map_err(|_| ClientError::Silent { store: store.clone() })?;
+            let Some(frame) = frame else { break };
+            let frame = frame.map_err(|error| broken(error.to_string()))?;
+            text.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+            while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
+                let whole: Vec<_> = text.drain(..=end).collect();
+                let told = serde_json::from_slice(&whole);
+                line(told.map_err(|error| broken(error.to_string()))?);
+            }
+        }
+        Ok(())
     }
 
     /// Mounts at one more place.
@@ -132,6 +200,24 @@ impl Client {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
+        let store = self.store.clone();
+        let broken = |reason: String| ClientError::Broken { store: store.clone(), reason };
+        let exchange = async {
+            let (body, _connection) = self.send(method, path, body).await?;
+            let bytes = body.collect().await.map_err(|error| broken(error.to_string()))?.to_bytes();
+            serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))
+        };
+        let answer = tokio::time::timeout(DEADLINE, exchange).await;
+        answer.map_err(|_| ClientError::Silent { store: store.clone() })?
+    }
+
+    /// Sends a request: the body of a good answer, and the connection that it comes through.
+    async fn send(
+        self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<(Incoming, Connection), ClientError> {
         let Self { store, stream } = self;
         let broken = |reason: String| ClientError::Broken { store: store.clone(), reason };
         let body = match method {
@@ -147,23 +233,30 @@ impl Client {
             .map_err(|error| broken(error.to_string()))?;
         let exchange = async {
             let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-            let connection = tokio::spawn(connection);
-            let answer = sender.send_request(request).await?;
-            let good = answer.status().is_success();
-            let bytes = answer.into_body().collect().await?.to_bytes();
-            connection.abort();
-            Ok::<_, hyper::Error>((good, bytes))
+            let connection = Connection(tokio::spawn(connection).abort_handle());
+            Ok::<_, hyper::Error>((sender.send_request(request).await?, connection))
         };
-        let (good, bytes) = tokio::time::timeout(DEADLINE, exchange)
+        let answer = tokio::time::timeout(DEADLINE, exchange)
             .await
-            .map_err(|_| ClientError::Silent { store: store.clone() })?
-            .map_err(|error| broken(error.to_string()))?;
-        if good {
-            return serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()));
+            .map_err(|_| ClientError::Silent { store: store.clone() })?;
+        let (answer, connection) = answer.map_err(|error| broken(error.to_string()))?;
+        if answer.status().is_success() {
+            return Ok((answer.into_body(), connection));
         }
+        let bytes = answer.into_body().collect().await;
+        let bytes = bytes.map_err(|error| broken(error.to_string()))?.to_bytes();
         match serde_json::from_slice::<Failure>(&bytes) {
             Ok(failure) => Err(failure.into()),
             Err(_) => Err(broken(String::from_utf8_lossy(&bytes).into_owned())),
         }
+    }
+}
+
+/// Ends with its owner.
+struct Connection(tokio::task::AbortHandle);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

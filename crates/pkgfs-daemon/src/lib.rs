@@ -13,6 +13,7 @@
 
 mod api;
 mod client;
+mod commands;
 mod control_socket;
 mod daemon;
 mod error;
@@ -28,8 +29,8 @@ mod settings;
 mod startup;
 
 pub use api::{
-    DaemonStatus, Failure, FailureKind, FlushOrder, LiveMount, MountOrder, Mounted, UnmountOrder,
-    Unmounted,
+    CleanOrder, DaemonStatus, Failure, FailureKind, FlushOrder, Listed, LiveMount, MountOrder,
+    Mounted, RemoveOrder, TargetsOrder, UnmountOrder, Unmounted, WarmLine, WarmOrder,
 };
 pub use client::{Client, ClientError};
 pub use daemon::{Presence, run};
@@ -38,6 +39,7 @@ pub use launch::{Launch, LaunchError, launch, started};
 pub use mountpoint::remove_mountpoint;
 /// What `pkgfs origin-worker` runs: the process that reads shared storage.
 pub use pkgfs_origin::worker::main as origin_worker;
+pub use pkgfs_view::{Amount, CleanReport, Report, Target, WarmLimits, WarmProgress, WarmReport};
 pub use places::{default_store, log_path};
 pub use rez_settings::{RezUnavailable, rez_settings};
 pub use settings::{OriginKeys, RegistrationKeys, RezKeys, Settings};

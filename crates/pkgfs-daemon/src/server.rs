@@ -23,7 +23,7 @@ use tokio::net::UnixListener;
 
 use crate::{
     DaemonError, DaemonStatus, Failure, FailureKind, FlushOrder, MountOrder, Mounted, Settings,
-    UnmountOrder, Unmounted,
+    UnmountOrder, Unmounted, commands,
     mountpoint::Readiness,
     mounts::{Mounts, blocking},
 };
@@ -69,7 +69,14 @@ pub(crate) async fn serve(
 ) -> std::io::Result<()> {
     let router = Router::new()
         .route("/v1/status", get(status))
-        .route("/v1/variants", get(variants))
+        .route("/v1/variants", get(commands::variants))
+        .route("/v1/list", post(commands::list))
+        .route("/v1/add", post(commands::add))
+        .route("/v1/remove", post(commands::remove))
+        .route("/v1/pin", post(commands::pin))
+        .route("/v1/unpin", post(commands::unpin))
+        .route("/v1/warm", post(commands::warm))
+        .route("/v1/clean", post(commands::clean))
         .route("/v1/mount", post(mount))
         .route("/v1/unmount", post(unmount))
         .route("/v1/flush", post(flush))
@@ -101,7 +108,7 @@ async fn admit(ConnectInfo(peer): ConnectInfo<Peer>, request: Request, next: Nex
     }
 }
 
-fn refuse(failure: Failure) -> Response {
+pub(crate) fn refuse(failure: Failure) -> Response {
     let status = match failure.kind {
         FailureKind::Forbidden => StatusCode::FORBIDDEN,
         FailureKind::NotMounted => StatusCode::NOT_FOUND,
@@ -119,7 +126,8 @@ impl IntoResponse for DaemonError {
 }
 
 async fn nothing_here() -> Response {
-    let message = "no such request: /v1/status, /v1/variants, /v1/mount, /v1/unmount, /v1/flush";
+    let message = "no such request: there are /v1/status, variants, mount, unmount, flush, list, add, \
+                   remove, pin, unpin, warm and clean";
     let failure = Failure { kind: FailureKind::Other, message: message.into() };
     (StatusCode::NOT_FOUND, Json(failure)).into_response()
 }
@@ -144,10 +152,6 @@ async fn status(State(desk): State<Arc<Desk>>) -> Result<Json<DaemonStatus>, Dae
         notes: desk.notes.clone(),
         view,
     }))
-}
-
-async fn variants(State(desk): State<Arc<Desk>>) -> Response {
-    Json(desk.view.variants()).into_response()
 }
 
 async fn mount(

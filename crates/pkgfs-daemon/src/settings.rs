@@ -1,6 +1,6 @@
 //! The settings of a daemon, as they stand after all layers were read.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use pkgfs_fuse::{Mode, ModeWanted};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,9 @@ pub struct Settings {
     pub store: PathBuf,
     /// Repositories whose packages are registered when they are looked up.
     pub repositories: Vec<PathBuf>,
+    /// Canonical locations of repositories, or of directories above them, each with the
+    /// other spellings that handles written elsewhere have.
+    pub locations: BTreeMap<String, Vec<String>>,
     /// Let other users in.
     pub allow_other: bool,
     /// How payloads are served.
@@ -122,6 +125,7 @@ impl Default for Settings {
             mountpoint: None,
             store: places::default_store(),
             repositories: Vec::new(),
+            locations: BTreeMap::new(),
             allow_other: false,
             mode: ModeKey::Auto,
             threads: 0,
@@ -172,6 +176,7 @@ impl Settings {
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
         let same = [
             ("repositories", self.repositories == other.repositories),
+            ("locations", self.locations == other.locations),
             ("allow_other", self.allow_other == other.allow_other),
             ("mode", self.mode == other.mode),
             ("threads", self.threads == other.threads),

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use pkgfs_origin::{Origin, OriginError, OriginSettings};
-use pkgfs_rez::RezSettings;
+use pkgfs_rez::{Locations, RezSettings};
 use pkgfs_rez_worker::{RezWorker, RezWorkerSettings};
 use pkgfs_store::Store;
 use pkgfs_view::{View, ViewSettings};
@@ -56,6 +56,7 @@ pub(crate) async fn open(settings: &Settings, store: Arc<Store>) -> Result<Opene
         origin.clone(),
         ViewSettings {
             repositories,
+            locations: Locations::new(&settings.locations),
             rez,
             rez_worker: rez_worker.clone(),
             on_lookup: settings.registration.on_lookup,

@@ -1,7 +1,7 @@
 //! Open files and directories.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::File,
     sync::{
         Arc, OnceLock,
@@ -78,6 +78,16 @@ impl Handles {
 
     pub(crate) fn remove(&self, id: HandleId) {
         self.open.lock().remove(&id);
+    }
+
+    /// The registrations whose payloads have open files.
+    pub(crate) fn registrations(&self) -> HashSet<RegistrationId> {
+        let open = self.open.lock();
+        let payloads = open.values().filter_map(|handle| match handle {
+            Handle::Payload(file) => Some(file.registration),
+            _ => None,
+        });
+        payloads.collect()
     }
 
     pub(crate) fn count(&self) -> usize {

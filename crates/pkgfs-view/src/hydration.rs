@@ -44,6 +44,9 @@ const QUIET: Duration = Duration::from_millis(250);
 /// A batch waits no longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// Bytes that wait in memory to be made durable before those who fetch ahead wait, too.
+const MOST_WAITING: u64 = 64 << 20;
+
 /// Files up to this size come in one answer, and are served from memory until they are
 /// committed.
 pub(crate) const SMALL: u64 = 256 << 10;
@@ -115,6 +118,25 @@ impl Flight {
         }
     }
 
+    /// Waits until it has ended, and tells how.
+    pub(crate) async fn outcome(&self) -> Result<(), ViewError> {
+        let mut stage = self.stage.clone();
+        let landed = stage.wait_for(|stage| !matches!(stage, Stage::Filling(_))).await;
+        match landed.as_deref() {
+            Ok(Stage::Failed(error)) => Err(error.clone()),
+            Ok(_) => Ok(()),
+            Err(_) => Err(ViewError::Failed),
+        }
+    }
+
+    /// Bytes in place while it is under way.
+    pub(crate) fn arrived(&self) -> u64 {
+        match &*self.stage.borrow() {
+            Stage::Filling(spans) => spans.total(),
+            Stage::Whole(_) | Stage::Failed(_) => 0,
+        }
+    }
+
     /// Waits until it has ended, and tells whether well.
     pub(crate) async fn landed(&self) -> bool {
         let mut stage = self.stage.clone();
@@ -134,6 +156,16 @@ enum Work {
     Settle(oneshot::Sender<()>),
 }
 
+impl Work {
+    /// Bytes that it holds in memory.
+    fn held(&self) -> u64 {
+        match self {
+            Self::Write(_, bytes) => bytes.len() as u64,
+            Self::Keep(_) | Self::Settle(_) => 0,
+        }
+    }
+}
+
 /// All flights of a view.
 pub(crate) struct Hydration {
     origin: Origin,
@@ -141,6 +173,8 @@ pub(crate) struct Hydration {
     problems: Arc<Problems>,
     flights: Mutex<HashMap<FileKey, Arc<Flight>>>,
     committer: std::sync::mpsc::Sender<Work>,
+    /// Bytes in memory, and files, that wait to be made durable.
+    waiting: watch::Sender<(u64, usize)>,
 }
 
 impl Hydration {
@@ -150,8 +184,14 @@ impl Hydration {
         problems: Arc<Problems>,
     ) -> std::io::Result<Arc<Self>> {
         let (committer, work) = std::sync::mpsc::channel();
-        let hydration =
-            Arc::new(Self { origin, store, problems, flights: Mutex::default(), committer });
+        let hydration = Arc::new(Self {
+            origin,
+            store,
+            problems,
+            flights: Mutex::default(),
+            committer,
+            waiting: watch::Sender::default(),
+        });
         let weak = Arc::downgrade(&hydration);
         let store = Arc::clone(&hydration.store);
         thread::Builder::new()
@@ -200,6 +240,10 @@ impl Hydration {
         tokio::spawn(async move {
             match flying.await {
                 Ok((local, work)) => {
+                    hydration.waiting.send_modify(|(bytes, files)| {
+                        *bytes += work.held();
+                        *files += 1;
+                    });
                     // The committer ends only with the view.
                     let _ = hydration.committer.send(work);
                     sender.send_replace(Stage::Whole(local));
@@ -269,16 +313,29 @@ impl Hydration {
         Ok(Work::Keep(Finished { partial, digest, size, file: wanted.key }))
     }
 
+    /// Waits until so little waits to be made durable that more may come.
+    pub(crate) async fn room(&self) {
+        let mut waiting = self.waiting.subscribe();
+        let fits = |(bytes, files): &(u64, usize)| *bytes < MOST_WAITING && *files < 8 * BATCH;
+        // The sender is our own.
+        let _ = waiting.wait_for(fits).await;
+    }
+
+    /// Waits until all that has arrived is durable.
+    pub(crate) async fn committed(&self) {
+        let (sender, settled) = oneshot::channel();
+        if self.committer.send(Work::Settle(sender)).is_ok() {
+            let _ = settled.await;
+        }
+    }
+
     /// Waits until what is under way now has ended and all that arrived is durable.
     pub(crate) async fn settle(&self) {
         let flights: Vec<_> = self.flights.lock().values().cloned().collect();
         for flight in flights {
             let _ = flight.landed().await;
         }
-        let (sender, settled) = oneshot::channel();
-        if self.committer.send(Work::Settle(sender)).is_ok() {
-            let _ = settled.await;
-        }
+        self.committed().await;
     }
 }
 
@@ -323,6 +380,7 @@ fn commit_batches(
 fn commit(batch: Vec<Work>, store: &Store, hydration: &Weak<Hydration>) {
     let mut keys = Vec::new();
     let mut finished = Vec::new();
+    let held: u64 = batch.iter().map(Work::held).sum();
     for item in batch {
         match item {
             Work::Keep(whole) => {
@@ -347,6 +405,10 @@ fn commit(batch: Vec<Work>, store: &Store, hydration: &Weak<Hydration>) {
     if let Some(hydration) = hydration.upgrade() {
         let mut flights = hydration.flights.lock();
         keys.iter().for_each(|key| drop(flights.remove(key)));
+        hydration.waiting.send_modify(|(bytes, files)| {
+            *bytes = bytes.saturating_sub(held);
+            *files = files.saturating_sub(keys.len());
+        });
     }
 }
 

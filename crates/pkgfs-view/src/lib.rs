@@ -7,6 +7,7 @@
 //!                   ├─ payload       listings of variants, one directory at a time
 //!                   ├─ hydration     bytes from origin, once
 //!                   ├─ foresight     what is read next, guessed
+//!                   ├─ commanded     added, removed and pinned by command; targets, warming, cleaning
 //!                   ├─ sealing       rez's own copies
 //!                   └─ writable      .sys, and copies under way
 //! ```
@@ -18,6 +19,8 @@
 mod asked;
 mod attributes;
 mod caches;
+mod cleaning;
+mod commanded;
 mod definitions;
 mod error;
 mod foresight;
@@ -35,12 +38,16 @@ mod repositories;
 mod sealing;
 mod spans;
 mod status;
+mod targets;
 mod tombstones;
 mod view;
+mod warming;
 mod writable;
 
 pub use attributes::{Caller, Found, Keep, Lookup, NodeAttributes, NodeKind};
 pub use caches::Caches;
+pub use cleaning::CleanReport;
+pub use commanded::Report;
 pub use error::ViewError;
 pub use foresight::FetchedAhead;
 pub use handles::HandleId;
@@ -48,6 +55,8 @@ pub use maintenance::FlushReport;
 pub use node::NodeId;
 pub use pkgfs_manifest::Timestamp;
 pub use problems::Problem;
-pub use status::{Amount, Registrations, VariantStatus, ViewStatus};
+pub use status::{Amount, Registrations, VariantState, VariantStatus, ViewStatus};
+pub use targets::Target;
 pub use view::{DirectoryEntry, DirectoryHandle, Statistics, View, ViewSettings};
+pub use warming::{WarmLimits, WarmProgress, WarmReport, Warming};
 pub use writable::Change;

@@ -9,12 +9,7 @@ use pkgfs_rez::VariantHandle;
 use pkgfs_store::{DirectoryId, RegistrationId, RegistrationState};
 use serde::Serialize;
 
-use crate::{
-    View, ViewError,
-    node::SlotId,
-    registry::{Payload, Slot},
-    view::blocking,
-};
+use crate::{Target, View, ViewError, node::SlotId, registry::Payload, view::blocking};
 
 /// What a flush did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -23,43 +18,26 @@ pub struct FlushReport {
     pub flushed: Vec<String>,
     /// Variants that were left as they are, each with the reason.
     pub kept: Vec<String>,
-    /// Names given that mean no variant of this view.
+    /// Targets that mean no variant of this view, each with the reason.
     pub unknown: Vec<String>,
 }
 
 impl View {
     /// Forgets local bytes and listings, so that the next read asks origin again. Open
-    /// files go on. Each variant is given as a URI, as `name-version`, as
-    /// `name/version`, as `name`, or as a path in the view; none means all.
+    /// files go on. No target means all.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn flush(self: &Arc<Self>, variants: &[String]) -> Result<FlushReport, ViewError> {
+    pub async fn flush(self: &Arc<Self>, targets: &[Target]) -> Result<FlushReport, ViewError> {
         self.repositories.forget();
         let mut report = FlushReport::default();
-        let mut chosen: Vec<SlotId> = Vec::new();
-        {
-            let registry = self.registry.lock();
-            let all = || registry.slots().filter(|(_, slot)| slot.payload.is_tree());
-            if variants.is_empty() {
-                chosen.extend(all().map(|(id, _)| id));
-            }
-            for wanted in variants {
-                let before = chosen.len();
-                let named = |slot: &Slot| {
-                    registry.level(slot.level).is_some_and(|path| {
-                        let parts = [path.version.as_deref(), path.h4.as_deref()];
-                        means(wanted, slot, &path.name, parts)
-                    })
-                };
-                chosen.extend(all().filter(|(_, slot)| named(slot)).map(|(id, _)| id));
-                if chosen.len() == before {
-                    report.unknown.push(wanted.clone());
-                }
-            }
-        }
-        chosen.sort_unstable();
-        chosen.dedup();
+        let chosen = if targets.is_empty() {
+            self.all_registered()
+        } else {
+            let chosen = self.registered(targets);
+            report.unknown = chosen.refused;
+            chosen.slots
+        };
         for id in chosen {
             self.flush_slot(id, &mut report).await?;
         }
@@ -74,7 +52,9 @@ impl View {
     ) -> Result<(), ViewError> {
         let (registration, handle, root) = {
             let registry = self.registry.lock();
-            let Some(slot) = registry.slot(id) else { return Ok(()) };
+            let Some(slot) = registry.slot(id).filter(|slot| slot.payload.is_tree()) else {
+                return Ok(());
+            };
             let Some(registration) = slot.registration else { return Ok(()) };
             (registration, slot.handle.clone(), slot.root.clone())
         };
@@ -206,26 +186,4 @@ impl View {
         self.hydration.settle().await;
         self.recency.write(&self.store).await;
     }
-}
-
-/// Whether somebody who writes `wanted` means this variant.
-fn means(wanted: &str, slot: &Slot, name: &str, [version, h4]: [Option<&str>; 2]) -> bool {
-    let Some(handle) = &slot.handle else { return false };
-    let version = version.unwrap_or_default();
-    let place = format!("{name}/{version}/{}/{}", h4.unwrap_or_default(), slot.stem);
-    // Definitions may be package.py or package.yaml: the file's name is not compared.
-    let same_uri = || {
-        let (path, index) = wanted.rsplit_once('[')?;
-        let index = index.strip_suffix(']')?;
-        let directory = Path::new(path).parent()?;
-        let own = handle.index.map(|index| index.to_string()).unwrap_or_default();
-        let package = Path::new(&handle.location).join(handle.package_dir());
-        Some(index == own && directory == package)
-    };
-    wanted == name
-        || wanted == handle.qualified_name()
-        || wanted == format!("{name}-{version}")
-        || wanted == format!("{name}/{version}")
-        || Path::new(wanted).ends_with(&place)
-        || same_uri().unwrap_or(false)
 }

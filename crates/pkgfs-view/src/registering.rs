@@ -125,7 +125,7 @@ impl View {
         let _ = tokio::time::timeout(LONGEST_CLOSE, taking_in).await;
     }
 
-    async fn take_in(
+    pub(crate) async fn take_in(
         self: &Arc<Self>,
         handle: VariantHandle,
         pid: u32,
@@ -133,7 +133,8 @@ impl View {
     ) -> Result<SlotId, NotRegistered> {
         if by_handle && self.settings.shared {
             let named = self.repositories.locations();
-            if !named.iter().any(|location| location.as_os_str() == handle.location.as_str()) {
+            let own = self.settings.locations.at_canonical(&handle).location;
+            if !named.iter().any(|location| location.as_os_str() == own.as_str()) {
                 return Err(NotRegistered::NotNamed(handle.location));
             }
         }
@@ -264,7 +265,7 @@ impl View {
 
     /// A copy is stalled when its mark has not been touched for as long as rez itself
     /// allows (`PackageCache._COPYING_TIME_MAX`).
-    fn is_stalled(&self, slot: &Slot) -> bool {
+    pub(crate) fn is_stalled(&self, slot: &Slot) -> bool {
         const LONGEST_PAUSE: Duration = Duration::from_secs(5);
         let copying = matches!(slot.payload, Payload::Absent | Payload::Staging);
         let Some(Mark { touched, .. }) = &slot.copying else { return false };

@@ -120,6 +120,8 @@ pub(crate) struct Slot {
     pub checked: Option<Instant>,
     /// Counts how often the tree was replaced.
     pub epoch: u64,
+    /// Kept however long nobody uses it.
+    pub pinned: bool,
 }
 
 impl Slot {
@@ -138,6 +140,7 @@ impl Slot {
             used: Timestamp::default(),
             checked: None,
             epoch: 0,
+            pinned: false,
         }
     }
 
@@ -188,6 +191,7 @@ impl Registry {
         slot.handle = handle;
         slot.root = known.root;
         slot.created = known.created;
+        slot.pinned = known.pinned;
         (slot.payload, slot.copying) = match known.state {
             RegistrationState::Copying => {
                 // Whoever copied is gone with the mount: stalled from the start.

@@ -12,7 +12,7 @@ use std::{
 
 use pkgfs_manifest::Timestamp;
 use pkgfs_origin::{Origin, OriginError};
-use pkgfs_rez::{Refusal, RezSettings, VariantError, VariantHandle};
+use pkgfs_rez::{Locations, Refusal, RezSettings, VariantError, VariantHandle};
 use pkgfs_rez_worker::{RezError, RezWorker};
 
 use crate::{
@@ -49,6 +49,8 @@ pub(crate) struct Repositories {
     origin: Origin,
     /// As rez computes them: absolute, links resolved.
     locations: Vec<PathBuf>,
+    /// Other spellings of locations.
+    aliases: Locations,
     rez: RezSettings,
     worker: Option<RezWorker>,
     /// Device of the store: packages on the same one gain nothing by a copy.
@@ -70,6 +72,7 @@ impl Repositories {
     pub(crate) fn new(
         origin: Origin,
         locations: Vec<PathBuf>,
+        aliases: Locations,
         rez: RezSettings,
         worker: Option<RezWorker>,
         store_device: u64,
@@ -77,7 +80,17 @@ impl Repositories {
     ) -> Self {
         let definitions = Definitions::new(origin.clone(), rez.clone(), worker.clone(), valid);
         let (directories, roots) = (Asked::new(valid), Asked::new(valid));
-        Self { origin, locations, rez, worker, store_device, definitions, directories, roots }
+        Self {
+            origin,
+            locations,
+            aliases,
+            rez,
+            worker,
+            store_device,
+            definitions,
+            directories,
+            roots,
+        }
     }
 
     pub(crate) fn locations(&self) -> &[PathBuf] {
@@ -150,11 +163,16 @@ impl Repositories {
                     continue;
                 }
             };
-            let handles = package.variants.iter().map(|variant| VariantHandle {
-                location: location_text.to_owned(),
-                name: name.to_owned(),
-                version: version.map(str::to_owned),
-                index: variant.index,
+            // A host that mounts the repository elsewhere asks by its own spelling.
+            let aliases = self.aliases.spellings(location_text);
+            let spelled = std::iter::once(location_text).chain(aliases.iter().map(String::as_str));
+            let handles = spelled.flat_map(|spelled| {
+                package.variants.iter().map(|variant| VariantHandle {
+                    location: spelled.to_owned(),
+                    name: name.to_owned(),
+                    version: version.map(str::to_owned),
+                    index: variant.index,
+                })
             });
             found.extend(handles.filter(|handle| handle.h4() == h4));
         }
@@ -164,7 +182,7 @@ impl Repositories {
     /// Has the package of a handle asked for anew: who names it knows of it from rez,
     /// perhaps sooner than we do.
     pub(crate) fn ask_anew(&self, handle: &VariantHandle) {
-        self.definitions.forget(Some(&place_of(handle)));
+        self.definitions.forget(Some(&place_of(&self.aliases.at_canonical(handle))));
         self.roots.forget();
     }
 
@@ -197,11 +215,16 @@ impl Repositories {
         })
     }
 
-    /// The variant that a handle names, if it may be served.
-    pub(crate) async fn candidate(&self, handle: VariantHandle) -> Result<Candidate, NotOffered> {
+    /// The variant that a handle names, if it may be served. A handle whose location is
+    /// another spelling stays what it is; the variant is that of the canonical location.
+    pub(crate) async fn candidate(&self, spelled: VariantHandle) -> Result<Candidate, NotOffered> {
+        let handle = self.aliases.at_canonical(&spelled);
         let location = Path::new(&handle.location);
-        if !location.is_absolute() {
-            let told = format!("{}: its repository is not an absolute path", handle.uri());
+        if !location.is_absolute() || handle.location.starts_with("//") {
+            let told = format!(
+                "{}: its repository is no path of this host; `locations` tells what it means here",
+                handle.uri()
+            );
             return Err(NotOffered::Told(told));
         }
         let package = match self.definitions.get(place_of(&handle)).await? {
@@ -242,7 +265,7 @@ impl Repositories {
         if let Some(refusal) = refuse(device == self.store_device) {
             return Err(refused(refusal));
         }
-        Ok(Candidate { handle, root, root_mtime })
+        Ok(Candidate { handle: spelled, root, root_mtime })
     }
 
     async fn root(&self, root: &Path) -> Result<Root, OriginError> {

@@ -21,6 +21,11 @@ impl Spans {
         self.0.splice(first..last, std::iter::once(start..end));
     }
 
+    /// How many bytes are in place.
+    pub(crate) fn total(&self) -> u64 {
+        self.0.iter().map(|span| span.end - span.start).sum()
+    }
+
     /// Whether all these bytes are in place.
     pub(crate) fn cover(&self, bytes: &Range<u64>) -> bool {
         let place = self.0.partition_point(|span| span.end < bytes.end);

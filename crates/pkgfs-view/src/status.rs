@@ -5,9 +5,12 @@ use std::{path::PathBuf, sync::atomic::Ordering};
 use pkgfs_origin::Counters;
 use pkgfs_rez_worker::{RezWorker, RezWorkerStatus};
 use pkgfs_store::Usage;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{Problem, View, foresight::FetchedAhead, registry::Payload};
+use crate::{
+    Problem, Target, View, WarmProgress, foresight::FetchedAhead, node::SlotId, registry::Payload,
+    targets::Chosen,
+};
 
 /// The state of a view.
 #[derive(Debug, Clone, Serialize)]
@@ -32,6 +35,8 @@ pub struct ViewStatus {
     pub origin: Counters,
     /// The store's size and room.
     pub store: Usage,
+    /// Variants being fetched ahead by command, and how far that is.
+    pub warming: Vec<WarmProgress>,
     /// Open files and directories.
     pub open: usize,
     /// What went wrong lately.
@@ -45,15 +50,29 @@ pub struct Registrations {
     pub ready: usize,
     /// Being copied in by rez.
     pub copying: usize,
+    /// Of all, those that are pinned.
+    pub pinned: usize,
 }
 
 /// Files and bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amount {
     /// Files.
     pub files: u64,
     /// Bytes.
     pub bytes: u64,
+}
+
+/// Whether a variant can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VariantState {
+    /// It can.
+    Ready,
+    /// rez is copying it in.
+    Copying,
+    /// rez's copy has stalled.
+    Stalled,
 }
 
 /// One registered variant.
@@ -65,8 +84,16 @@ pub struct VariantStatus {
     pub path: String,
     /// Root at origin, where it is known.
     pub origin: Option<PathBuf>,
-    /// Whether rez is still copying it in.
-    pub copying: bool,
+    /// rez's qualified name of the package.
+    pub package: String,
+    /// Whether it can be used.
+    pub status: VariantState,
+    /// Whether it is kept however long nobody uses it.
+    pub pinned: bool,
+    /// Files of its known directories, and their bytes.
+    pub known: Amount,
+    /// Of these, what is local.
+    pub local: Amount,
     /// Last use, in seconds since 1970.
     pub used: i64,
 }
@@ -81,6 +108,7 @@ impl View {
         let ids: Vec<_> = {
             let registry = self.registry.lock();
             let slots = registry.slots().filter_map(|(_, slot)| {
+                registrations.pinned += usize::from(slot.pinned && slot.registration.is_some());
                 match slot.payload {
                     Payload::Served | Payload::Sealed => registrations.ready += 1,
                     Payload::Staging | Payload::Sealing => registrations.copying += 1,
@@ -112,31 +140,60 @@ impl View {
             rez: self.settings.rez_worker.as_ref().map(RezWorker::status),
             origin: self.origin.counters(),
             store: self.store.usage(),
+            warming: self.warmings(),
             open: self.handles.count(),
             problems: self.problems.all(),
         }
     }
 
-    /// All registered variants, in the order of their paths.
+    /// Registered variants in the order of their URIs, and which targets mean none, each with
+    /// the reason. No target means all.
     #[must_use]
-    pub fn variants(&self) -> Vec<VariantStatus> {
-        let registry = self.registry.lock();
-        let mut variants: Vec<_> = registry
-            .slots()
-            .filter_map(|(_, slot)| {
-                let handle = slot.handle.as_ref()?;
-                slot.registration?;
-                let (version, h4) = (handle.version_dir(), handle.h4());
-                Some(VariantStatus {
-                    uri: handle.uri(),
-                    path: format!("{}/{version}/{h4}/{}", handle.name, slot.stem),
-                    origin: slot.root.clone(),
-                    copying: !slot.payload.is_tree(),
-                    used: slot.shown_mtime().secs,
-                })
-            })
-            .collect();
-        variants.sort_by(|a, b| a.path.cmp(&b.path));
-        variants
+    pub fn variants(&self, targets: &[Target]) -> (Vec<VariantStatus>, Vec<String>) {
+        let chosen = if targets.is_empty() {
+            Chosen { slots: self.all_registered(), refused: Vec::new() }
+        } else {
+            self.registered(targets)
+        };
+        let mut variants: Vec<_> =
+            chosen.slots.into_iter().filter_map(|id| self.variant(id)).collect();
+        variants.sort_by(|a, b| a.uri.cmp(&b.uri));
+        (variants, chosen.refused)
+    }
+
+    fn variant(&self, id: SlotId) -> Option<VariantStatus> {
+        let (registration, mut variant) = {
+            let registry = self.registry.lock();
+            let slot = registry.slot(id)?;
+            let handle = slot.handle.as_ref()?;
+            let (version, h4) = (handle.version_dir(), handle.h4());
+            let status = match () {
+                () if slot.payload.is_tree() => VariantState::Ready,
+                () if self.is_stalled(slot) => VariantState::Stalled,
+                () => VariantState::Copying,
+            };
+            let variant = VariantStatus {
+                uri: handle.uri(),
+                path: format!("{}/{version}/{h4}/{}", handle.name, slot.stem),
+                // Without the slash that the root of a package without variants ends in.
+                origin: slot.root.as_deref().map(|root| root.components().collect()),
+                package: handle.package_name(),
+                status,
+                pinned: slot.pinned,
+                known: Amount::default(),
+                local: Amount::default(),
+                used: slot.shown_mtime().secs,
+            };
+            (slot.registration?, variant)
+        };
+        match self.store.recorded(registration) {
+            Ok(recorded) => {
+                variant.known = Amount { files: recorded.files, bytes: recorded.bytes };
+                let (files, bytes) = (recorded.hydrated_files, recorded.hydrated_bytes);
+                variant.local = Amount { files, bytes };
+            }
+            Err(error) => self.problems.tell(error.to_string()),
+        }
+        Some(variant)
     }
 }

@@ -21,7 +21,7 @@ use std::{
 use parking_lot::Mutex;
 use pkgfs_manifest::Timestamp;
 use pkgfs_origin::Origin;
-use pkgfs_rez::RezSettings;
+use pkgfs_rez::{Locations, RezSettings};
 use pkgfs_rez_worker::RezWorker;
 use pkgfs_store::{RegistrationId, Store, StoreError};
 
@@ -39,6 +39,7 @@ use crate::{
     registry::{Registry, Slot},
     repositories::Repositories,
     tombstones::Tombstones,
+    warming::Warmings,
     writable::Writable,
 };
 
@@ -53,6 +54,8 @@ const MOST_USED: u64 = 80;
 pub struct ViewSettings {
     /// Where rez's repositories lie, as rez names them: absolute, links resolved.
     pub repositories: Vec<PathBuf>,
+    /// Other spellings of repositories' locations, in handles that were written elsewhere.
+    pub locations: Locations,
     /// rez's own settings.
     pub rez: RezSettings,
     /// Asked what only rez can tell; without it, what depends on that is not offered.
@@ -90,6 +93,7 @@ pub struct View {
     pub(crate) problems: Arc<Problems>,
     pub(crate) tombstones: Tombstones,
     pub(crate) recency: Recency,
+    pub(crate) warmings: Warmings,
     /// When it was opened: the time that directories of its own show.
     since: Timestamp,
     pub(crate) hits: AtomicU64,
@@ -142,6 +146,7 @@ impl View {
         let repositories = Repositories::new(
             origin.clone(),
             settings.repositories.clone(),
+            settings.locations.clone(),
             settings.rez.clone(),
             settings.rez_worker.clone(),
             device,
@@ -168,6 +173,7 @@ impl View {
             problems,
             tombstones,
             recency: Recency::default(),
+            warmings: Warmings::default(),
             since: Timestamp::now(),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
@@ -238,6 +244,10 @@ impl View {
             device: 0,
         };
         match part {
+            // rez's own clean goes by this time: what is pinned is always in use.
+            Part::Json if slot.pinned => {
+                slot.json.as_ref().map(|json| file(json, Timestamp::now()))
+            }
             Part::Json => slot.json.as_ref().map(|json| file(json, slot.shown_mtime())),
             Part::Copying => slot.copying.as_ref().map(|mark| file(mark, mark.mtime)),
             Part::Payload if slot.payload.is_tree() => {

@@ -30,6 +30,20 @@ pub(crate) enum Command {
     Unmount(UnmountArguments),
     /// Forget local bytes and listings: the next read asks shared storage again
     Flush(FlushArguments),
+    /// List registered variants
+    List(ListArguments),
+    /// Register variants, as rez-pkg-cache --add-variants does, without copying
+    Add(TargetArguments),
+    /// Remove variants; look-ups do not bring them back
+    Remove(RemoveArguments),
+    /// Fetch variants whole, ahead of their use
+    Warm(WarmArguments),
+    /// Keep variants, however long nobody uses them
+    Pin(TargetArguments),
+    /// Take pins back
+    Unpin(TargetArguments),
+    /// Take away what nobody needs: unused variants, stalled copies, leftovers
+    Clean(CleanArguments),
     /// Show mounts, registrations, and what was copied
     Status(StatusArguments),
     /// Show the settings in force and where each came from
@@ -98,10 +112,77 @@ pub(crate) struct UnmountArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct FlushArguments {
-    /// The mountpoint, if there are several, and the variants to forget: a URI as
-    /// rez-pkg-cache takes it, name, name-version, or a path in the mount. None is all.
-    #[arg(value_name = "MOUNTPOINT | VARIANT")]
+    /// The mountpoint, if there are several, and the variants to forget: see `pkgfs list
+    /// --help`. None is all.
+    #[arg(value_name = "MOUNTPOINT | TARGET")]
     pub(crate) targets: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file: FileFlag,
+}
+
+/// Variants that must be named.
+#[derive(Debug, Args)]
+pub(crate) struct TargetArguments {
+    /// The variants, and the mountpoint, if there are several: a URI as rez prints it, a
+    /// package request (numpy, numpy-2.1+<3), a context of rez-env (.rxt), or a path in the
+    /// mount
+    #[arg(value_name = "MOUNTPOINT | TARGET", required = true)]
+    pub(crate) targets: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file: FileFlag,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    /// The mountpoint, if there are several, and the variants to list: a URI as rez prints
+    /// it, a package request (numpy, numpy-2.1+<3), a context of rez-env (.rxt), or a path
+    /// in the mount. None is all.
+    #[arg(value_name = "MOUNTPOINT | TARGET")]
+    pub(crate) targets: Vec<PathBuf>,
+    /// For programs
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) file: FileFlag,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArguments {
+    #[command(flatten)]
+    pub(crate) what: TargetArguments,
+    /// Remove pinned ones, too
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WarmArguments {
+    #[command(flatten)]
+    pub(crate) what: TargetArguments,
+    /// Leave out files larger than this: bytes, or with K, M, G or T
+    #[arg(long, value_name = "SIZE", value_parser = crate::size::parse)]
+    pub(crate) max_file_size: Option<u64>,
+    /// Fetch no more than this in all
+    #[arg(long, value_name = "SIZE", value_parser = crate::size::parse)]
+    pub(crate) max_total: Option<u64>,
+    /// Show no progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Return at once; the daemon goes on, and its log tells the end
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CleanArguments {
+    /// The mountpoint, if there are several
+    pub(crate) mountpoint: Option<PathBuf>,
+    /// Only tell what would be taken away
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// For programs
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) file: FileFlag,
 }

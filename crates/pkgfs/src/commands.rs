@@ -1,15 +1,19 @@
 //! One file a subcommand.
 
+pub(crate) mod change;
+pub(crate) mod clean;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod daemon;
 pub(crate) mod flush;
+pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod mount;
 pub(crate) mod scan;
 pub(crate) mod status;
 mod targets;
 pub(crate) mod unmount;
+pub(crate) mod warm;
 
 use std::future::Future;
 

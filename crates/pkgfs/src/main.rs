@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod config;
 mod output;
+mod size;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,13 @@ fn main() -> ExitCode {
         Command::Mount(arguments) => commands::mount::run(&arguments),
         Command::Unmount(arguments) => commands::unmount::run(&arguments),
         Command::Flush(arguments) => commands::flush::run(&arguments),
+        Command::List(arguments) => commands::list::run(&arguments),
+        Command::Add(arguments) => commands::change::add(&arguments),
+        Command::Remove(arguments) => commands::change::remove(&arguments),
+        Command::Warm(arguments) => commands::warm::run(&arguments),
+        Command::Pin(arguments) => commands::change::pin(&arguments, true),
+        Command::Unpin(arguments) => commands::change::pin(&arguments, false),
+        Command::Clean(arguments) => commands::clean::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Config(arguments) => commands::config::run(&arguments),
         Command::Scan(arguments) => commands::scan::run(&arguments),

@@ -1,13 +1,83 @@
-//! Which mount a command means.
+//! Which mount, and which variants of it, a command means.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, bail};
+use pkgfs_daemon::Target;
 use pkgfs_fuse::{MountInfo, mounts, resolve};
+use pkgfs_rez::context;
 use rustix::process::geteuid;
 
+use crate::{cli::FileFlag, config};
+
+/// A payload's place below the mountpoint: name, version, hash and stem.
+const PLACE: usize = 4;
+
+/// The mount that the arguments name, else the one that is meant when none is named; and the
+/// variants. A path in a mount names the mount, and the variant if there is more to it. A mere
+/// name is a package's, unless a mountpoint in this folder is called so. Contexts are read here,
+/// with this user's rights.
+pub(super) fn read(
+    arguments: &[PathBuf],
+    file: &FileFlag,
+) -> anyhow::Result<(MountInfo, Vec<Target>)> {
+    let mut named: Option<MountInfo> = None;
+    let mut targets = Vec::new();
+    for argument in arguments {
+        let text = argument.to_str().with_context(|| {
+            format!("{} is not UTF-8, so it can be neither mount nor variant", argument.display())
+        })?;
+        if argument.extension().is_some_and(|extension| extension == "rxt") {
+            targets.extend(variants_of_context(argument)?);
+            continue;
+        }
+        let holding = match holding(argument)? {
+            Some(mount) if !text.contains('/') => {
+                (resolve(argument)? == mount.mountpoint).then_some(mount)
+            }
+            other => other,
+        };
+        let Some(mount) = holding else {
+            targets.push(Target::Text(text.to_owned()));
+            continue;
+        };
+        let path = resolve(argument)?;
+        let inside = path.strip_prefix(&mount.mountpoint).unwrap_or(Path::new(""));
+        if !inside.as_os_str().is_empty() {
+            let place: PathBuf = inside.components().take(PLACE).collect();
+            // With a slash even a name alone is read as a path.
+            targets.push(Target::Text(format!("./{}", place.display())));
+        }
+        if let Some(other) = named.as_ref().filter(|other| other.mountpoint != mount.mountpoint) {
+            let (one, two) = (other.mountpoint.display(), mount.mountpoint.display());
+            bail!("two mounts are named, {one} and {two}: one command works on one");
+        }
+        named = Some(mount);
+    }
+    let mount = match named {
+        Some(mount) => mount,
+        None => unnamed(config::load_with(file)?.settings.mountpoint)?,
+    };
+    Ok((mount, targets))
+}
+
+fn variants_of_context(path: &Path) -> anyhow::Result<Vec<Target>> {
+    let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    // A bundle's packages lie beside its context.
+    let absolute = |below: &str| {
+        let location = path.parent()?.canonicalize().ok()?.join(below).canonicalize().ok()?;
+        location.to_str().map(str::to_owned)
+    };
+    let handles = context::handles(&text, absolute)
+        .with_context(|| format!("{} is no resolved context", path.display()))?;
+    Ok(handles.into_iter().map(Target::Handle).collect())
+}
+
 /// The mount at, or above, this path.
-pub(super) fn holding(path: &Path) -> anyhow::Result<Option<MountInfo>> {
+fn holding(path: &Path) -> anyhow::Result<Option<MountInfo>> {
     let all = mounts().context("cannot read /proc/self/mountinfo")?;
     let path = resolve(path).unwrap_or_else(|_| path.to_owned());
     Ok(all.into_iter().rfind(|mount| path.starts_with(&mount.mountpoint)))
@@ -15,7 +85,7 @@ pub(super) fn holding(path: &Path) -> anyhow::Result<Option<MountInfo>> {
 
 /// The mount that is meant when none is named: the configured one, else the only one
 /// that this user made.
-pub(super) fn unnamed(configured: Option<PathBuf>) -> anyhow::Result<MountInfo> {
+fn unnamed(configured: Option<PathBuf>) -> anyhow::Result<MountInfo> {
     if let Some(configured) = configured {
         let place = resolve(&configured).unwrap_or(configured);
         let found = mounts()?.into_iter().rfind(|mount| mount.mountpoint == place);

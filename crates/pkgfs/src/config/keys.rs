@@ -3,6 +3,9 @@
 use config::{Map, Value, ValueKind};
 use pkgfs_daemon::Settings;
 
+/// Tables whose keys are a user's own.
+const OPEN: [&str; 1] = ["locations"];
+
 /// All keys.
 pub(crate) fn all() -> Vec<String> {
     flat(&Settings::default()).into_iter().map(|(key, _)| key).collect()
@@ -15,7 +18,7 @@ pub(crate) fn flat(settings: &Settings) -> Vec<(String, serde_json::Value)> {
     if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(settings) {
         for (name, value) in fields {
             match value {
-                serde_json::Value::Object(nested) => found.extend(
+                serde_json::Value::Object(nested) if !OPEN.contains(&&*name) => found.extend(
                     nested.into_iter().map(|(inner, value)| (format!("{name}.{inner}"), value)),
                 ),
                 value => found.push((name, value)),
@@ -30,6 +33,7 @@ pub(crate) fn of_table(table: &Map<String, Value>) -> Vec<String> {
     let mut found = Vec::new();
     for (name, value) in table {
         match &value.kind {
+            ValueKind::Table(_) if OPEN.contains(&name.as_str()) => found.push(name.clone()),
             ValueKind::Table(nested) if nested.is_empty() => {
                 // `[origin]` with everything commented out says nothing, and is no mistake.
                 if !all().iter().any(|key| key.starts_with(&format!("{name}."))) {

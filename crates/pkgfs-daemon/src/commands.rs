@@ -1,0 +1,149 @@
+//! The requests that `list`, `add`, `remove`, `pin`, `unpin`, `warm` and `clean` make.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{
+    Json,
+    body::{Body, Bytes},
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use futures::stream;
+use pkgfs_view::{Report, ViewError, WarmProgress};
+use serde::Serialize;
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    CleanOrder, DaemonError, Failure, FailureKind, Listed, RemoveOrder, TargetsOrder, WarmLine,
+    WarmOrder,
+    mounts::blocking,
+    server::{Desk, refuse},
+};
+
+/// Lines of progress that wait for a slow reader.
+const LINES: usize = 4;
+
+pub(crate) async fn variants(State(desk): State<Arc<Desk>>) -> Result<Response, DaemonError> {
+    Ok(Json(listed(&desk, TargetsOrder::default()).await?.variants).into_response())
+}
+
+pub(crate) async fn list(
+    State(desk): State<Arc<Desk>>,
+    Json(order): Json<TargetsOrder>,
+) -> Result<Json<Listed>, DaemonError> {
+    listed(&desk, order).await.map(Json)
+}
+
+async fn listed(desk: &Desk, order: TargetsOrder) -> Result<Listed, DaemonError> {
+    let view = Arc::clone(&desk.view);
+    blocking(move || {
+        let (variants, unknown) = view.variants(&order.targets);
+        let variants = variants.iter().map(serde_json::to_value).collect::<Result<_, _>>();
+        let variants = variants.map_err(|error| DaemonError::System {
+            action: "tell the variants",
+            source: error.into(),
+        })?;
+        Ok(Listed { variants, unknown })
+    })
+    .await
+}
+
+pub(crate) async fn add(
+    State(desk): State<Arc<Desk>>,
+    Json(order): Json<TargetsOrder>,
+) -> Json<Report> {
+    Json(desk.view.add(&order.targets).await)
+}
+
+pub(crate) async fn remove(
+    State(desk): State<Arc<Desk>>,
+    Json(order): Json<RemoveOrder>,
+) -> Response {
+    answer("removal", desk.view.remove(&order.targets, order.force).await)
+}
+
+pub(crate) async fn pin(
+    State(desk): State<Arc<Desk>>,
+    Json(order): Json<TargetsOrder>,
+) -> Response {
+    answer("pinning", desk.view.pin(&order.targets, true).await)
+}
+
+pub(crate) async fn unpin(
+    State(desk): State<Arc<Desk>>,
+    Json(order): Json<TargetsOrder>,
+) -> Response {
+    answer("unpinning", desk.view.pin(&order.targets, false).await)
+}
+
+pub(crate) async fn clean(
+    State(desk): State<Arc<Desk>>,
+    Json(order): Json<CleanOrder>,
+) -> Response {
+    answer("cleaning", desk.view.clean(order.dry_run).await)
+}
+
+fn answer<T: Serialize>(action: &str, outcome: Result<T, ViewError>) -> Response {
+    match outcome {
+        Ok(report) => Json(report).into_response(),
+        Err(error) => refuse(Failure {
+            kind: FailureKind::Other,
+            message: format!("the {action} was not finished: {error}; the log says more"),
+        }),
+    }
+}
+
+/// Answers with lines as the job goes on. A reader that goes away ends it.
+pub(crate) async fn warm(State(desk): State<Arc<Desk>>, Json(order): Json<WarmOrder>) -> Response {
+    let (told, progress) = watch::channel(WarmProgress::default());
+    let view = Arc::clone(&desk.view);
+    let (lines, read) = mpsc::channel(LINES);
+    if order.detached {
+        tokio::spawn(async move {
+            let report = view.warm(&order.targets, order.limits, told).await;
+            let refused = report.variants.refused.iter().chain(&report.failed);
+            refused.for_each(|reason| tracing::warn!("not fetched ahead: {reason}"));
+            let (files, bytes) = (report.fetched.files, report.fetched.bytes);
+            tracing::info!(files, bytes, "fetched ahead");
+        });
+        let _ = lines.send(line(&WarmLine::Detached)).await;
+    } else {
+        tokio::spawn(async move {
+            let job = view.warm(&order.targets, order.limits, told);
+            tokio::select! {
+                report = job => {
+                    let _ = lines.send(line(&WarmLine::Report(Box::new(report)))).await;
+                }
+                () = tell(progress, &lines) => tracing::info!("a fetch ahead was cancelled"),
+            }
+        });
+    }
+    let body = stream::unfold(read, async |mut read| Some((read.recv().await?, read)));
+    ([("content-type", "application/x-ndjson")], Body::from_stream(body)).into_response()
+}
+
+/// Sends progress as it comes; ends when nobody reads any more.
+async fn tell(mut progress: watch::Receiver<WarmProgress>, lines: &mpsc::Sender<Line>) {
+    loop {
+        let told = *progress.borrow_and_update();
+        if lines.send(line(&WarmLine::Progress(told))).await.is_err() {
+            return;
+        }
+        tokio::select! {
+            () = lines.closed() => return,
+            changed = progress.changed() => if changed.is_err() {
+                // The job is about to report.
+                return std::future::pending().await;
+            }
+        }
+    }
+}
+
+type Line = Result<Bytes, Infallible>;
+
+fn line(line: &WarmLine) -> Line {
+    // Numbers and texts always have a JSON form.
+    let mut text = serde_json::to_vec(line).unwrap_or_default();
+    text.push(b'\n');
+    Ok(text.into())
+}

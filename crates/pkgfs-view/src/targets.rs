@@ -1,0 +1,229 @@
+//! What a command is about: variants named by handle, URI, path or package request.
+//!
+//! Those that are registered are found by their handles alone, nobody is asked. What is to be
+//! added is looked for: a URI is tried in both of its readings, of a request rez is asked the
+//! newest package.
+
+use std::sync::Arc;
+
+use pkgfs_rez::{VariantHandle, requirement::Request, uri};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    View,
+    node::SlotId,
+    registering::NotRegistered,
+    registry::{LevelPath, Slot},
+    repositories::NotOffered,
+};
+
+/// One target of a command, as JSON: a text, or a handle as rez writes it into contexts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Target {
+    /// A URI, a path below the mountpoint, a variant's qualified name, or a package request.
+    Text(String),
+    /// A handle.
+    Handle(Value),
+}
+
+/// What was found for some targets.
+#[derive(Debug, Default)]
+pub(crate) struct Chosen {
+    /// Each once.
+    pub slots: Vec<SlotId>,
+    /// Targets that mean nothing, each with the reason.
+    pub refused: Vec<String>,
+}
+
+/// Handles to be registered for one target.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    /// Each variant with the handles that may mean it, in the order to be tried.
+    pub variants: Vec<Vec<VariantHandle>>,
+    /// The target names more than its user chose by hand: what rez would not cache is passed
+    /// over, as rez does.
+    pub passing: bool,
+}
+
+/// What a text is read as.
+enum Reading {
+    Handles(Vec<VariantHandle>),
+    Place(Vec<String>),
+    QualifiedName,
+    Request(Request),
+}
+
+impl Reading {
+    fn of(text: &str) -> Result<Self, String> {
+        if uri::is_uri(text) {
+            return uri::read(text).map(Self::Handles).map_err(|error| error.to_string());
+        }
+        if text.contains('/') {
+            let parts = text.split('/').filter(|part| !matches!(*part, "" | "."));
+            return Ok(Self::Place(parts.map(str::to_owned).collect()));
+        }
+        if text.ends_with(']') {
+            return Ok(Self::QualifiedName);
+        }
+        let request = Request::parse(text).map(Self::Request);
+        request.ok_or_else(|| format!("{text:?} is no URI, path or package request"))
+    }
+}
+
+impl View {
+    /// The registered variants that targets mean.
+    pub(crate) fn registered(&self, targets: &[Target]) -> Chosen {
+        let mut chosen = Chosen::default();
+        for target in targets {
+            match self.registered_one(target) {
+                Ok(slots) if slots.is_empty() => chosen
+                    .refused
+                    .push(format!("{}: no registered variant is meant by it", shown(target))),
+                Ok(slots) => chosen.slots.extend(slots),
+                Err(reason) => chosen.refused.push(reason),
+            }
+        }
+        chosen.slots.sort_unstable();
+        chosen.slots.dedup();
+        chosen
+    }
+
+    /// All registered variants.
+    pub(crate) fn all_registered(&self) -> Vec<SlotId> {
+        let registry = self.registry.lock();
+        let known = registry.slots().filter(|(_, slot)| slot.registration.is_some());
+        known.map(|(id, _)| id).collect()
+    }
+
+    fn registered_one(&self, target: &Target) -> Result<Vec<SlotId>, String> {
+        let reading = match target {
+            Target::Handle(handle) => Reading::Handles(vec![parse(handle)?]),
+            Target::Text(text) => Reading::of(text)?,
+        };
+        let locations = &self.settings.locations;
+        let registry = self.registry.lock();
+        let means = |slot: &Slot| {
+            let Some(handle) = &slot.handle else { return false };
+            match &reading {
+                Reading::Handles(handles) => {
+                    let own = locations.at_canonical(handle);
+                    handles.iter().any(|handle| locations.at_canonical(handle) == own)
+                }
+                Reading::Place(parts) => {
+                    registry.level(slot.level).is_some_and(|level| is_place(parts, &level, slot))
+                }
+                Reading::QualifiedName => {
+                    matches!(target, Target::Text(text) if *text == handle.qualified_name())
+                }
+                Reading::Request(request) => request.takes(&handle.name, handle.version.as_deref()),
+            }
+        };
+        let known = registry.slots().filter(|(_, slot)| slot.registration.is_some());
+        Ok(known.filter(|(_, slot)| means(slot)).map(|(id, _)| id).collect())
+    }
+
+    /// The variants that a target means, registered or not.
+    pub(crate) async fn wanted(&self, target: &Target) -> Result<Wanted, String> {
+        let text = match target {
+            Target::Handle(handle) => {
+                return Ok(Wanted { variants: vec![vec![parse(handle)?]], passing: true });
+            }
+            Target::Text(text) => text,
+        };
+        match Reading::of(text)? {
+            Reading::Handles(handles) => Ok(Wanted { variants: vec![handles], passing: false }),
+            Reading::Place(_) | Reading::QualifiedName => {
+                let slots = self.registered_one(target)?;
+                let registry = self.registry.lock();
+                let handles = slots.iter().filter_map(|id| registry.slot(*id)?.handle.clone());
+                let variants: Vec<_> = handles.map(|handle| vec![handle]).collect();
+                if variants.is_empty() {
+                    return Err(format!("{text}: no registered variant is meant by it"));
+                }
+                Ok(Wanted { variants, passing: false })
+            }
+            Reading::Request(_) => {
+                let newest = self.requested(text).await;
+                let newest = newest.map_err(|error| format!("{text}: {error}"))?;
+                if newest.is_empty() {
+                    let told = "no package in the repositories is meant by it";
+                    return Err(format!("{text}: {told}"));
+                }
+                let variants = newest.into_iter().map(|handle| vec![handle]).collect();
+                Ok(Wanted { variants, passing: true })
+            }
+        }
+    }
+
+    /// Registers the first of these handles that there is something for, or finds it registered.
+    /// The second part tells whether it is new.
+    pub(crate) async fn take_in_first(
+        self: &Arc<Self>,
+        handles: Vec<VariantHandle>,
+    ) -> Result<(SlotId, bool), NotRegistered> {
+        let mut absent = None;
+        for handle in handles {
+            let known = self.registry.lock().of_handle(&handle.to_json());
+            if let Some(id) = known {
+                self.heal(id, 0).await;
+                return Ok((id, false));
+            }
+            self.repositories.ask_anew(&handle);
+            match self.take_in(handle, 0, true).await {
+                Ok(id) => return Ok((id, true)),
+                Err(NotRegistered::NotOffered(reason @ NotOffered::Absent(_))) => {
+                    // What the first reading says is said of the target.
+                    absent.get_or_insert(reason);
+                }
+                Err(reason) => return Err(reason),
+            }
+        }
+        Err(absent.unwrap_or_else(|| NotOffered::Told("nothing is meant".to_owned())).into())
+    }
+}
+
+fn parse(handle: &Value) -> Result<VariantHandle, String> {
+    VariantHandle::from_dict(handle).map_err(|error| {
+        let name = handle.pointer("/variables/name").and_then(Value::as_str);
+        format!("{}: {error}", name.unwrap_or("a handle"))
+    })
+}
+
+/// A target as its user knows it.
+fn shown(target: &Target) -> String {
+    match target {
+        Target::Text(text) => text.clone(),
+        Target::Handle(handle) => parse(handle).map_or_else(|error| error, |handle| handle.uri()),
+    }
+}
+
+/// Whether a path is that of a variant, of something in it, or of a directory above it. The path
+/// may begin above the mount.
+fn is_place(path: &[String], level: &LevelPath, slot: &Slot) -> bool {
+    let place = [Some(&level.name), level.version.as_ref(), level.h4.as_ref(), Some(&slot.stem)];
+    let place: Vec<&str> = place.into_iter().flatten().map(|part| &**part).collect();
+    let common = path.len().min(place.len());
+    let same = |part: &[String]| part.iter().zip(&place).all(|(a, b)| a == b);
+    !path.is_empty() && same(&path[..common])
+        || path.windows(place.len()).any(|part| part.len() == place.len() && same(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_in_one_line(text in any::<String>(), path in r"[/a-z0-9.\[\]<>=+-]{0,20}") {
+            for text in [text, path] {
+                if let Err(reason) = Reading::of(&text) {
+                    prop_assert!(!reason.contains('\n'), "{reason}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! `pkgfs warm`: fetches variants ahead, and shows how far it is.
+
+use std::{
+    fmt::Write as _,
+    io::{self, IsTerminal, Write as _},
+    time::{Duration, Instant},
+};
+
+use anyhow::bail;
+use indicatif::{ProgressBar, ProgressStyle};
+use pkgfs_daemon::{
+    Client, TargetsOrder, WarmLimits, WarmLine, WarmOrder, WarmProgress, WarmReport,
+};
+
+use super::{change, targets};
+use crate::{
+    cli::WarmArguments,
+    output::{Outcome, bytes, note},
+};
+
+/// How often a line is written where no bar can be shown.
+const LINE_EVERY: Duration = Duration::from_secs(2);
+
+pub(crate) fn run(arguments: &WarmArguments) -> anyhow::Result<Outcome> {
+    let (mount, targets) = targets::read(&arguments.what.targets, &arguments.what.file)?;
+    let TargetsOrder { targets } = TargetsOrder { targets };
+    let limits =
+        WarmLimits { max_file_size: arguments.max_file_size, max_total: arguments.max_total };
+    let order = WarmOrder { targets, limits, detached: arguments.no_wait };
+    let mut shown = Shown::new(arguments.quiet || arguments.no_wait);
+    let mut last = None;
+    let ended = super::block_on(async {
+        let client = Client::connect(&mount.source).await?;
+        let job = client.warm(&order, |line| match line {
+            WarmLine::Progress(progress) => shown.progress(&progress),
+            other => last = Some(other),
+        });
+        tokio::select! {
+            ended = job => Ok(Some(ended?)),
+            // The end of the connection ends the job.
+            interrupted = tokio::signal::ctrl_c() => Ok(interrupted.map(|()| None)?),
+        }
+    })?;
+    shown.end();
+    match (ended, last) {
+        (None, _) => bail!("cancelled; what was fetched stays"),
+        (_, Some(WarmLine::Detached)) => {
+            Ok("the daemon fetches them; its log tells the end\n".to_owned().into())
+        }
+        (_, Some(WarmLine::Report(report))) => tell(&report),
+        _ => bail!("the daemon did not finish its answer: it is ending, or its log tells why"),
+    }
+}
+
+fn tell(report: &WarmReport) -> anyhow::Result<Outcome> {
+    let mut outcome = change::tell(&report.variants, "added", "already there")?;
+    let text = &mut outcome.text;
+    writeln!(
+        text,
+        "{} files, {} are local; {} files, {} were fetched",
+        report.local.files,
+        bytes(report.local.bytes),
+        report.fetched.files,
+        bytes(report.fetched.bytes)
+    )?;
+    if report.left_out.files > 0 {
+        let (files, size) = (report.left_out.files, bytes(report.left_out.bytes));
+        writeln!(text, "left out by size: {files} files, {size}")?;
+    }
+    report.failed.iter().for_each(|reason| note(&format!("not fetched: {reason}")));
+    let untold = report.failures - report.failed.len() as u64;
+    if untold > 0 {
+        note(&format!("not fetched: {untold} more"));
+    }
+    if report.not_tried > 0 {
+        let files = report.not_tried;
+        note(&format!("shared storage does not answer: {files} files were not tried; try again"));
+    }
+    if report.failures > 0 || report.not_tried > 0 {
+        outcome.code = 1;
+    }
+    Ok(outcome)
+}
+
+/// Progress on standard error: a bar on a terminal, now and then a line elsewhere.
+enum Shown {
+    Nothing,
+    Bar(ProgressBar),
+    Lines(Instant),
+}
+
+impl Shown {
+    fn new(quiet: bool) -> Self {
+        if quiet {
+            return Self::Nothing;
+        }
+        if !io::stderr().is_terminal() {
+            return Self::Lines(Instant::now());
+        }
+        let bar = ProgressBar::new(0);
+        let style = "{bar:30} {bytes} of {total_bytes}  {msg}";
+        if let Ok(style) = ProgressStyle::with_template(style) {
+            bar.set_style(style);
+        }
+        Self::Bar(bar)
+    }
+
+    fn progress(&mut self, progress: &WarmProgress) {
+        match self {
+            Self::Nothing => {}
+            Self::Bar(bar) => {
+                bar.set_length(progress.known.bytes);
+                bar.set_position(progress.done.bytes);
+                bar.set_message(told(progress));
+            }
+            Self::Lines(last) => {
+                if last.elapsed() >= LINE_EVERY {
+                    *last = Instant::now();
+                    let (done, known) = (progress.done.bytes, progress.known.bytes);
+                    note(&format!("{} of {}, {}", bytes(done), bytes(known), told(progress)));
+                }
+            }
+        }
+    }
+
+    fn end(&self) {
+        if let Self::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Files, the rate, and the time that is left at this rate.
+fn told(progress: &WarmProgress) -> String {
+    let (done, known) = (progress.done.files, progress.known.files);
+    let rate = progress.bytes_per_second;
+    let more = if progress.listing { "+" } else { "" };
+    let mut text = format!("{done} of {known}{more} files, {}/s", bytes(rate));
+    let left = progress.known.bytes.saturating_sub(progress.done.bytes);
+    if let Some(seconds) = left.checked_div(rate) {
+        let _ = write!(text, ", {}:{:02} left", seconds / 60, seconds % 60);
+    }
+    text
+}
