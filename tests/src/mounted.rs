@@ -2,12 +2,14 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
 use crate::processes::{self, MARK, ends, eventually};
@@ -124,6 +126,17 @@ impl Mounted {
         self.status()["daemon"]["view"].take()
     }
 
+    /// What the daemon says of each registered variant: `uri`, `path`, `origin`, …
+    #[must_use]
+    pub fn variants(&self) -> Vec<Value> {
+        let mut socket = UnixStream::connect(self.store().join("control.sock")).unwrap();
+        socket.write_all(b"GET /v1/variants HTTP/1.0\r\n\r\n").unwrap();
+        let mut said = String::new();
+        socket.read_to_string(&mut said).unwrap();
+        let (_, body) = said.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body).unwrap()
+    }
+
     /// How the mount serves the bytes of files.
     #[must_use]
     pub fn mode(&self) -> String {
@@ -186,6 +199,7 @@ impl Mounted {
             .env("XDG_CONFIG_DIRS", self.at("config/system"))
             .env("XDG_CACHE_HOME", self.at("home"))
             .env("XDG_RUNTIME_DIR", self.at("runtime"))
+            .envs(self.options.variables())
             .env(MARK, &self.place)
             .current_dir(&self.place)
             .stdin(Stdio::null());
@@ -207,7 +221,10 @@ impl Mounted {
             pkgfs_fuse::unmount(&mountpoint, true).ok();
         }
         for (pid, _) in processes::marked(&self.place) {
-            ends(pid, Signal::KILL);
+            // It may end by itself meanwhile.
+            if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+            }
         }
     }
 }

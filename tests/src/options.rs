@@ -1,5 +1,7 @@
 //! How a scene is mounted.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
 use crate::User;
@@ -17,6 +19,11 @@ pub struct MountOptions {
     pub configuration: String,
     /// What `rez-config --json` is taken to say, besides what a scene needs.
     pub rez_settings: Value,
+    /// The directory with the commands of a real rez: it is asked then, with `rez_settings` in its
+    /// environment.
+    pub rez: Option<PathBuf>,
+    /// Further variables of the environment of `pkgfs`.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Default for MountOptions {
@@ -27,6 +34,8 @@ impl Default for MountOptions {
             serves_look_ups: true,
             configuration: String::new(),
             rez_settings: json!({}),
+            rez: None,
+            environment: Vec::new(),
         }
     }
 }
@@ -34,12 +43,30 @@ impl Default for MountOptions {
 impl MountOptions {
     /// The configuration file.
     pub(crate) fn file(&self) -> String {
+        // An array of strings in JSON is one in TOML.
+        let command = match &self.rez {
+            Some(commands) => json!([commands.join("rez-config"), "--json"]),
+            None => json!(["echo", self.settings().to_string()]),
+        };
+        format!("rez.config_command = {command}\n{}\n", self.configuration)
+    }
+
+    /// The settings as variables that a real rez reads, and whatever else was asked for.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let settings = self.settings();
+        let settings = settings.as_object().unwrap().iter();
+        let named = settings
+            .map(|(name, value)| (format!("REZ_{}_JSON", name.to_uppercase()), value.to_string()));
+        let alone = [("REZ_DISABLE_HOME_CONFIG".to_owned(), "1".to_owned())];
+        let of_rez = if self.rez.is_some() { named.chain(alone).collect() } else { Vec::new() };
+        of_rez.into_iter().chain(self.environment.iter().cloned()).collect()
+    }
+
+    fn settings(&self) -> Value {
         // Repository and store share a disk here, which rez refuses by default.
         let mut settings = json!({ "package_cache_same_device": true, "tmpdir": "/tmp" });
         let known = settings.as_object_mut().unwrap();
         known.extend(self.rez_settings.as_object().unwrap().clone());
-        // An array of strings in JSON is one in TOML.
-        let command = json!(["echo", settings.to_string()]);
-        format!("rez.config_command = {command}\n{}\n", self.configuration)
+        settings
     }
 }

@@ -1,6 +1,10 @@
 //! From settings to a view: the store is locked, origin's worker started, rez asked.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use pkgfs_origin::{Origin, OriginError, OriginSettings};
 use pkgfs_rez::{Locations, RezSettings};
@@ -39,9 +43,6 @@ pub(crate) async fn open(settings: &Settings, store: Arc<Store>) -> Result<Opene
     let (mut rez, note) = rez;
     let (mut repositories, mut notes) = named?;
     notes.extend(note);
-    if settings.repositories.is_empty() {
-        repositories = repositories_of(&origin, &rez).await;
-    }
     let rez_worker = rez_settings::python_command(&settings.rez).map(|command| {
         let deadline = Duration::from_secs(settings.rez.definition_deadline_seconds);
         RezWorker::new(RezWorkerSettings { command, deadline })
@@ -49,6 +50,9 @@ pub(crate) async fn open(settings: &Settings, store: Arc<Store>) -> Result<Opene
     // Handles hold real paths, so what they are compared with must be one too.
     if let Ok(local) = origin.canonical(rez.local_packages_path.as_ref()).await {
         rez.local_packages_path = local.to_string_lossy().into_owned();
+    }
+    if settings.repositories.is_empty() {
+        repositories = repositories_of(&origin, &rez).await;
     }
     let seconds = Duration::from_secs;
     let view = View::open(
@@ -71,17 +75,25 @@ pub(crate) async fn open(settings: &Settings, store: Arc<Store>) -> Result<Opene
     Ok(Opened { view, origin, rez_worker, notes })
 }
 
-/// Where rez itself looks for packages, less the local builds, which are never served. One
-/// that does not exist is passed over, as rez does.
+/// Where rez itself looks for packages, less the local builds, which are never served. What
+/// does not exist, or is no directory, is passed over, as rez does. The path of local builds
+/// must be real.
 async fn repositories_of(origin: &Origin, rez: &RezSettings) -> Vec<PathBuf> {
     let mut real: Vec<PathBuf> = Vec::new();
-    for path in rez.packages_path.iter().filter(|path| **path != rez.local_packages_path) {
+    for path in &rez.packages_path {
         let found = match origin.canonical(path.as_ref()).await {
-            Ok(found) => found,
-            Err(OriginError::NotFound { .. } | OriginError::NotADirectory { .. }) => continue,
+            Ok(path) => origin.stat(&path).await.map(|stat| stat.is_dir().then_some(path)),
+            Err(error) => Err(error),
+        };
+        let found = match found {
+            Ok(Some(found)) => found,
+            Ok(None) | Err(OriginError::NotFound { .. } | OriginError::NotADirectory { .. }) => {
+                continue;
+            }
+            // Storage that does not answer is no reason to leave it out.
             Err(_) => PathBuf::from(path),
         };
-        if !real.contains(&found) {
+        if !real.contains(&found) && found != Path::new(&rez.local_packages_path) {
             real.push(found);
         }
     }
