@@ -245,7 +245,7 @@ mod tests {
         let counts = Counts::default();
         counts.set_trace(true);
         for _ in 0..TRACE_LIMIT + 2 {
-            counts.answered(Operation::Read, Path::new("f"), 1, std::time::Instant::now());
+            counts.answered(Operation::Read, Path::new("f"), 1, Instant::now());
         }
         let trace = counts.trace();
         assert_eq!((trace.operations.len(), trace.dropped), (TRACE_LIMIT, 2));
