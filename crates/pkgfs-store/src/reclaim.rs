@@ -9,7 +9,9 @@ use std::{fs, io};
 use pkgfs_manifest::BlobDigest;
 use rusqlite::Transaction;
 
-use crate::{RegistrationId, Store, StoreError, blobs::forget_unreferenced, columns::Digest, database::lock};
+use crate::{
+    RegistrationId, Store, StoreError, blobs::forget_unreferenced, columns::Digest, database::lock,
+};
 
 /// Blobs that no content refers to and nobody holds for a directory to come.
 const UNREFERENCED: &str = "SELECT digest, size FROM blobs

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: figures, measured on this machine.
 
+mod definitions;
 mod scan;
 
 use anyhow::Result;
@@ -14,6 +15,8 @@ pub(crate) struct Options {
 
 #[derive(Subcommand)]
 enum What {
+    /// Reading literal definitions, on one core.
+    Definitions,
     /// `pkgfs scan` beside rez's own enumeration.
     Scan(scan::Options),
 }
@@ -21,6 +24,7 @@ enum What {
 /// Measures it.
 pub(crate) fn run(options: &Options) -> Result<()> {
     match &options.what {
+        What::Definitions => definitions::run(),
         What::Scan(options) => scan::run(options),
     }
 }
