@@ -40,7 +40,7 @@ pub(super) fn attributes(text: &[u8]) -> Result<Attributes, Obstacle> {
     if nesting::is_too_deep(source) {
         return Err(Obstacle::not_literal("deeply nested code", 0));
     }
-    let lines = Lines(source);
+    let mut lines = Lines::of(source);
     // Which Python runs rez is not known, nor does the parser take all that some Python does (a
     // backslash that ends the file, the names in `\N{…}`): what it refuses is not thereby broken.
     let module = parse_module(source).map_err(|error| {
@@ -255,13 +255,26 @@ fn kind(statement: &Stmt) -> &'static str {
     }
 }
 
-struct Lines<'a>(&'a str);
+/// The lines of a text, asked for from its start onwards, so that it is counted through once.
+struct Lines<'a> {
+    rest: &'a [u8],
+    passed: usize,
+    line: u32,
+}
 
-impl Lines<'_> {
+impl<'a> Lines<'a> {
+    fn of(source: &'a str) -> Self {
+        Self { rest: source.as_bytes(), passed: 0, line: 1 }
+    }
+
     /// The line an offset is on, from 1.
-    fn at(&self, offset: TextSize) -> u32 {
-        let before = self.0.as_bytes().get(..offset.to_usize()).unwrap_or_default();
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        u32::try_from(line).unwrap_or(u32::MAX)
+    fn at(&mut self, offset: TextSize) -> u32 {
+        let further = offset.to_usize().saturating_sub(self.passed).min(self.rest.len());
+        let (before, rest) = self.rest.split_at(further);
+        self.line +=
+            u32::try_from(before.iter().filter(|byte| **byte == b'\n').count()).unwrap_or(0);
+        self.passed += further;
+        self.rest = rest;
+        self.line
     }
 }
