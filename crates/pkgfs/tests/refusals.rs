@@ -106,7 +106,7 @@ fn a_store_of_a_newer_version() {
     place.mount(&[]).good();
     place.unmount(&[]).good();
     let stamp = place.store().join("format");
-    let newer = fs::read_to_string(&stamp).unwrap().replace('1', "999");
+    let newer = fs::read_to_string(&stamp).unwrap().replace(char::is_numeric, "999");
     fs::set_permissions(&stamp, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(&stamp, newer).unwrap();
     place.mount(&[]).refused(&[text(&place.store()), "format 999", "upgrade pkgfs"]);
