@@ -325,11 +325,12 @@ impl View {
     /// The store's own file of an open payload, if it is local and whole. A platform that reads it
     /// by itself must not write to it; it is counted as a hit.
     #[must_use]
-    pub fn whole_file(&self, handle: HandleId) -> Option<Arc<File>> {
+    pub fn whole_file(self: &Arc<Self>, handle: HandleId) -> Option<Arc<File>> {
         let Ok(Handle::Payload(open)) = self.handles.get(handle) else { return None };
         let Some(Local::File(file)) = open.local.get() else { return None };
         if !open.counted.swap(true, Ordering::Relaxed) {
             self.hits.fetch_add(1, Ordering::Relaxed);
+            self.first_read(open.registration, &open.wanted);
         }
         Some(Arc::clone(file))
     }
