@@ -111,9 +111,10 @@ fn a_repository_that_vanishes_mid_scan_is_one_line_and_what_was_read_is_served()
         stats.hung == 1 && stats.in_service == 0 && stats.operations.lookup >= 3
     });
     fs::rename(source.join("repository"), source.join("gone")).unwrap();
+    // Before it goes on: a client that remembers the name would find the repository in place.
+    control.forget("").unwrap();
     control.clear_faults().unwrap();
     control.release().unwrap();
-    control.forget("").unwrap();
     let ran: Ran = child.wait_with_output().unwrap().into();
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
