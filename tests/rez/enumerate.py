@@ -5,7 +5,8 @@ list of {"packages": [[family, version, format, path, is combined], ...]}, in re
 byte for byte, as Latin-1.
 
 With --serve: a JSON list [what, path] a line, and for each the seconds it took: "bare" is the
-enumeration alone, "full" one that also asks each package for its definition.
+enumeration alone, "full" one that also asks each package for its definition, "ours" and "ours again"
+are `pkgfs.scan_repo`, everything read and only what has changed.
 """
 import json
 import logging
@@ -53,10 +54,20 @@ def full(location):
     return rows
 
 
+def ours(location):
+    import pkgfs
+    return pkgfs.scan_repo(location, fresh=True)
+
+
+def ours_again(location):
+    import pkgfs
+    return pkgfs.scan_repo(location)
+
+
 def serve():
     for line in sys.stdin:
         what, location = json.loads(line)
-        function = {"bare": bare, "full": full}[what]
+        function = {"bare": bare, "full": full, "ours": ours, "ours again": ours_again}[what]
         begun = time.perf_counter()
         function(location)
         print(time.perf_counter() - begun, flush=True)

@@ -2,9 +2,9 @@
 
 use std::{
     collections::HashMap,
-    ffi::OsString,
-    os::unix::ffi::OsStringExt,
-    path::PathBuf,
+    ffi::{OsStr, OsString},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -32,9 +32,11 @@ pub(crate) struct Reading {
 
 /// What became of a candidate.
 #[derive(Default)]
-pub(crate) struct Outcome {
-    pub(crate) found: Found,
-    pub(crate) problems: Vec<Problem>,
+struct Outcome {
+    packages: Vec<Package>,
+    /// What the index may have of it.
+    kept: Option<Family>,
+    problems: Vec<Problem>,
 }
 
 /// What a candidate is.
@@ -64,40 +66,53 @@ impl Reading {
         self.index.is_some() && *self.is_remote.get_or_init(|| !is_local(&self.root.fd))
     }
 
-    /// Notes what became of a candidate.
-    pub(crate) fn note(&self, candidate: usize, outcome: Outcome) {
+    /// Notes what became of a candidate, and names its packages.
+    pub(crate) fn note(
+        &self,
+        candidate: usize,
+        found: Found,
+        problems: Vec<Problem>,
+        rules: &Rules,
+        definitions: &Definitions,
+    ) {
+        let named = Named {
+            root: &self.root,
+            candidate: &self.root.candidates[candidate],
+            rules,
+            definitions,
+        };
+        let packages = named.packages(&found);
+        let kept = match found {
+            Found::Family { family, keep: true } => Some(family),
+            _ => None,
+        };
         let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = outcomes.get_mut(candidate) {
-            *place = outcome;
-        }
+        outcomes[candidate] = Outcome { packages, kept, problems };
     }
 
     /// Puts together what was found, and keeps it for the next scan.
-    pub(crate) fn finish(self, rules: &Rules, definitions: &Definitions) -> Repository {
+    pub(crate) fn finish(self) -> Repository {
         let outcomes = self.outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut repository =
-            Repository { path: self.root.path.clone(), packages: Vec::new(), problems: Vec::new() };
-        let mut kept = Vec::new();
+        let count = outcomes.iter().map(|outcome| outcome.packages.len()).sum();
+        let mut packages = Vec::with_capacity(count);
+        let (mut problems, mut kept) = (Vec::new(), Vec::new());
         let in_place = self.root.is_in_place();
         for (candidate, outcome) in self.root.candidates.iter().zip(outcomes) {
-            let mut family = Named { root: &self.root, candidate, rules, definitions };
-            family.packages(&outcome.found, &mut repository.packages);
-            repository.problems.extend(outcome.problems);
-            if let (Found::Family { family, keep: true }, Some(name)) =
-                (outcome.found, &candidate.as_directory)
-            {
+            packages.extend(outcome.packages);
+            problems.extend(outcome.problems);
+            if let (Some(family), Some(name)) = (outcome.kept, &candidate.as_directory) {
                 kept.push((name.clone(), family));
             }
         }
         match (in_place, self.index) {
             // One line, not one for each family that was still to be read.
             (Err(errno), _) => {
-                repository.problems = vec![Problem::new(self.root.path, Part::Repository, errno)];
+                problems = vec![Problem::new(self.root.path.clone(), Part::Repository, errno)];
             }
             (Ok(()), Some(index)) => index.keep(kept),
             (Ok(()), None) => {}
         }
-        repository
+        Repository { path: self.root.path, packages, problems }
     }
 }
 
@@ -110,17 +125,17 @@ struct Named<'a> {
 }
 
 impl Named<'_> {
-    fn packages(&mut self, found: &Found, packages: &mut Vec<Package>) {
+    fn packages(&self, found: &Found) -> Vec<Package> {
         match found {
-            Found::Nothing => {}
-            Found::Combined => packages.extend(self.combined()),
-            Found::Unlistable(own) => packages.extend(self.unversioned(Some(*own))),
+            Found::Nothing => Vec::new(),
+            Found::Combined => self.combined().into_iter().collect(),
+            Found::Unlistable(own) => self.unversioned(Some(*own)).into_iter().collect(),
             Found::Family { family, .. }
                 if family.own.is_some() && self.rules.allow_unversioned_packages =>
             {
-                packages.extend(self.unversioned(family.own));
+                self.unversioned(family.own).into_iter().collect()
             }
-            Found::Family { family, .. } => self.versioned(family, packages),
+            Found::Family { family, .. } => self.versioned(family),
         }
     }
 
@@ -140,14 +155,16 @@ impl Named<'_> {
         Some(Package {
             family: family.into(),
             version: None,
-            definition: self.definition(self.root.path.join(family), own),
+            definition: self.definition(&self.root.path.join(family), b"", own),
             is_combined: false,
         })
     }
 
-    fn versioned(&self, family: &Family, packages: &mut Vec<Package>) {
-        let Some(name) = self.candidate.as_directory.as_deref() else { return };
+    fn versioned(&self, family: &Family) -> Vec<Package> {
+        let Some(name) = self.candidate.as_directory.as_deref() else { return Vec::new() };
+        let directory = self.root.path.join(name);
         let shared: Arc<str> = name.into();
+        let mut packages = Vec::with_capacity(family.versions.len());
         for version in family.versions.iter().filter(|version| version.counts(self.rules)) {
             let text = version.name.to_bytes();
             if text == NO_VERSION.as_bytes() {
@@ -155,22 +172,28 @@ impl Named<'_> {
                 packages.extend(self.unversioned(family.own));
                 continue;
             }
-            let text = OsString::from_vec(text.to_vec());
-            let definition = version.definition();
-            let directory = || self.root.path.join(name).join(&text);
-            let definition = definition.and_then(|which| self.definition(directory(), Some(which)));
             packages.push(Package {
                 family: Arc::clone(&shared),
-                version: Some(text),
-                definition,
+                version: Some(OsString::from_vec(text.to_vec())),
+                definition: self.definition(&directory, text, version.definition()),
                 is_combined: false,
             });
         }
+        packages
     }
 
-    fn definition(&self, mut directory: PathBuf, which: Option<Which>) -> Option<Definition> {
+    /// The definition in a directory's entry `below`, or in itself where that is empty.
+    fn definition(
+        &self,
+        directory: &Path,
+        below: &[u8],
+        which: Option<Which>,
+    ) -> Option<Definition> {
         let file = self.definitions.file(which?)?;
-        directory.push(os_str(&file.name));
-        Some(Definition { path: directory, format: file.format })
+        let name = os_str(&file.name);
+        let length = directory.as_os_str().len() + below.len() + name.len() + 2;
+        let mut path = PathBuf::with_capacity(length);
+        path.extend([directory.as_os_str(), OsStr::from_bytes(below), name]);
+        Some(Definition { path, format: file.format })
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     index_directory,
     observation::{Identity, Moment, Observation},
     probe::{Definitions, Scratch, Which},
-    reading::{Found, Outcome, Reading},
+    reading::{Found, Reading},
     root::{Candidate, Root},
     workers::{self, Queue},
 };
@@ -106,13 +106,12 @@ pub fn scan(paths: &[PathBuf], rules: &Rules, options: &Options) -> Scan {
         let scanner = &scanner;
         move |task, queue: &Queue<Task>| scanner.work(task, &mut hands, queue)
     });
-    let Scanner { begun, definitions, .. } = scanner;
-    let begun = begun.into_iter().map(|reading| reading.into_inner());
+    let begun = scanner.begun.into_iter().map(|reading| reading.into_inner());
     let begun = begun.map(|reading| reading.unwrap_or_else(PoisonError::into_inner));
     let finish = |(reading, given): (Begun, &PathBuf)| match reading {
         // Nobody else holds it: all tasks are done.
         Begun::Read(reading) => match Arc::into_inner(reading) {
-            Some(reading) => reading.finish(rules, &definitions),
+            Some(reading) => reading.finish(),
             None => unread(given, Problem::new(given.clone(), Part::Repository, Errno::IO)),
         },
         Begun::Unread(problem) => unread(given, problem),
@@ -216,7 +215,7 @@ impl Scanner<'_> {
     ) {
         let candidate = &reading.root.candidates[place];
         match self.read(reading, place, candidate, hands, queue) {
-            Ok(Some(found)) => reading.note(place, Outcome { found, problems: Vec::new() }),
+            Ok(Some(found)) => self.note(reading, place, found, Vec::new()),
             Ok(None) => {}
             Err(errno) => {
                 let unlistable = || {
@@ -225,16 +224,20 @@ impl Scanner<'_> {
                     let scratch = &mut hands.scratch;
                     family::own_of_unlistable(at, &candidate.name, rules, definitions, scratch)
                 };
-                let outcome = match (errno == Errno::ACCESS).then(unlistable).flatten() {
-                    Some(own) => Outcome { found: Found::Unlistable(own), problems: Vec::new() },
+                let (found, problem) = match (errno == Errno::ACCESS).then(unlistable).flatten() {
+                    Some(own) => (Found::Unlistable(own), None),
                     None => {
                         let problem = Problem::new(path(reading, candidate), Part::Family, errno);
-                        Outcome { found: Found::Nothing, problems: vec![problem] }
+                        (Found::Nothing, Some(problem))
                     }
                 };
-                reading.note(place, outcome);
+                self.note(reading, place, found, problem.into_iter().collect());
             }
         }
+    }
+
+    fn note(&self, reading: &Reading, place: usize, found: Found, problems: Vec<Problem>) {
+        reading.note(place, found, problems, self.rules, &self.definitions);
     }
 
     /// Finds out what a candidate is; `None` if that is left to other tasks.
@@ -384,8 +387,8 @@ impl Scanner<'_> {
             Family { observation: parts.observation, own: parts.own, versions: versions.collect() };
         let problems = std::mem::take(&mut progress.problems);
         let keep = parts.is_settled && problems.is_empty();
-        let outcome = Outcome { found: Found::Family { family, keep }, problems };
-        parts.reading.note(parts.candidate, outcome);
+        let found = Found::Family { family, keep };
+        self.note(&parts.reading, parts.candidate, found, problems);
     }
 }
 

@@ -2,9 +2,16 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::{self, Scope},
+    time::{Duration, Instant},
 };
+
+/// A task that takes longer than this waits for storage; one that finds all in memory takes a tenth.
+const WAITING: Duration = Duration::from_millis(1);
 
 /// Tasks that wait.
 pub(crate) struct Queue<T> {
@@ -65,29 +72,56 @@ where
     W: FnMut(T, &Queue<T>),
 {
     let state = State { waiting: tasks.into(), busy: 0 };
-    let queue = Queue { state: Mutex::new(state), changed: Condvar::new() };
-    let work = || {
-        let mut worker = start();
-        while let Some(task) = queue.next() {
-            let _busy = Busy(&queue);
-            worker(task, &queue);
-        }
+    let processors = thread::available_parallelism().map_or(1, usize::from).min(jobs);
+    let crew = Crew {
+        queue: Queue { state: Mutex::new(state), changed: Condvar::new() },
+        start,
+        spare: AtomicUsize::new(jobs - processors),
     };
     thread::scope(|scope| {
-        for _ in 1..jobs {
+        crew.add(processors - 1, scope);
+        crew.work(scope);
+    });
+}
+
+/// The threads at work.
+struct Crew<T, S> {
+    queue: Queue<T>,
+    start: S,
+    /// Threads that are not started yet.
+    spare: AtomicUsize,
+}
+
+impl<T, S, W> Crew<T, S>
+where
+    T: Send,
+    S: Fn() -> W + Sync,
+    W: FnMut(T, &Queue<T>),
+{
+    fn add<'scope>(&'scope self, count: usize, scope: &'scope Scope<'scope, '_>) {
+        for _ in 0..count {
             // Where no further thread is to be had, those there are do the work.
-            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+            if thread::Builder::new().spawn_scoped(scope, || self.work(scope)).is_err() {
                 break;
             }
         }
-        work();
-    });
+    }
+
+    fn work<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
+        let mut worker = (self.start)();
+        while let Some(task) = self.queue.next() {
+            let _busy = Busy(&self.queue);
+            let begun = Instant::now();
+            worker(task, &self.queue);
+            if begun.elapsed() > WAITING {
+                self.add(self.spare.swap(0, Ordering::Relaxed), scope);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
 
     #[test]
@@ -103,6 +137,21 @@ mod tests {
             // 1 + 4 + 4·3 + 4·3·2 + 4·3·2·1 tasks below each.
             assert_eq!(done.into_inner(), 3 * 65, "{jobs}");
         }
+    }
+
+    #[test]
+    fn all_threads_are_there_once_a_task_waits() {
+        let together = std::sync::Barrier::new(8);
+        run(8, vec![false], || {
+            |wait: bool, queue: &Queue<bool>| {
+                if wait {
+                    together.wait();
+                } else {
+                    thread::sleep(2 * WAITING);
+                    queue.add([true; 8]);
+                }
+            }
+        });
     }
 
     #[test]

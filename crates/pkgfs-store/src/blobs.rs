@@ -21,8 +21,12 @@ use pkgfs_manifest::{BlobDigest, Timestamp};
 use rusqlite::{Transaction, params};
 use rustix::fs::OFlags;
 
-use crate::{RegistrationId, Store, StoreError, columns::Digest, database::lock};
+use crate::{
+    RegistrationId, Store, StoreError, columns::Digest, commit::sync_file_system, database::lock,
+};
 
+/// From so many directories on, the whole file system is synced.
+const MANY_DIRECTORIES: usize = 8;
 /// How many files are unlinked before others get their turn.
 const UNLINKING: usize = 64;
 
@@ -162,7 +166,13 @@ impl Store {
             fs::rename(from, self.layout.blob(digest))
                 .map_err(|e| StoreError::io("move", from, e))?;
         }
-        changed.iter().try_for_each(|dir| sync_dir(dir))
+        let blobs = self.layout.blobs();
+        match changed.len() {
+            0..MANY_DIRECTORIES => changed.iter().try_for_each(|dir| sync_dir(dir)),
+            _ => File::open(&blobs)
+                .map_err(|e| StoreError::io("open", &blobs, e))
+                .and_then(|directory| sync_file_system(&directory, &blobs)),
+        }
     }
 
     /// Retires the directories of a registration and forgets its contents, with what

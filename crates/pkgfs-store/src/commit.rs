@@ -7,6 +7,8 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
+    path::Path,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
@@ -18,6 +20,9 @@ use crate::{FileKey, Partial, Store, StoreError, blobs, columns::Digest, databas
 
 /// How many files are synced at once.
 const SYNCING: usize = 8;
+/// From so many files on, the whole file system is synced: one commit of its journal, and not one
+/// for every few files.
+const MANY: usize = 32;
 
 /// A filled file with the digest of its bytes, as computed by whoever filled it.
 #[derive(Debug)]
@@ -89,6 +94,11 @@ fn check_size(finished: &Finished) -> Result<(), StoreError> {
 /// Syncs all files, some at a time: a file system writes what several wait for in one
 /// go, which one after the other it would not.
 fn sync_all(finished: &[Finished]) -> Result<(), StoreError> {
+    if let [first, ..] = finished
+        && finished.len() >= MANY
+    {
+        return sync_file_system(first.partial.file(), first.partial.path());
+    }
     let next = AtomicUsize::new(0);
     let sync_some = || {
         while let Some(one) = finished.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -106,6 +116,12 @@ fn sync_all(finished: &[Finished]) -> Result<(), StoreError> {
             .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .fold(own, Result::and)
     })
+}
+
+/// Makes durable all that was written to the file system a file is on, names included. A write
+/// that failed is told since Linux 5.8.
+pub(crate) fn sync_file_system(file: &File, path: &Path) -> Result<(), StoreError> {
+    rustix::fs::syncfs(file).map_err(|e| StoreError::io("sync", path, e))
 }
 
 /// Names the blob and the content, unless the file has a content already.

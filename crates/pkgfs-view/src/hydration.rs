@@ -32,7 +32,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{ViewError, problems::Problems, spans::Spans};
 
 /// How many finished files are made durable under one transaction at most.
-const BATCH: usize = 256;
+const BATCH: usize = 1024;
 
 /// A batch is made durable once the small files in it hold this many bytes of memory.
 const BATCH_BYTES: usize = 8 << 20;
@@ -316,7 +316,7 @@ impl Hydration {
     /// Waits until so little waits to be made durable that more may come.
     pub(crate) async fn room(&self) {
         let mut waiting = self.waiting.subscribe();
-        let fits = |(bytes, files): &(u64, usize)| *bytes < MOST_WAITING && *files < 8 * BATCH;
+        let fits = |(bytes, files): &(u64, usize)| *bytes < MOST_WAITING && *files < 4 * BATCH;
         // The sender is our own.
         let _ = waiting.wait_for(fits).await;
     }

@@ -21,6 +21,9 @@ use crate::{
     output::{Outcome, note},
 };
 
+/// Bytes of a line, about.
+const LINE: usize = 192;
+
 pub(crate) fn run(arguments: &ScanArguments) -> anyhow::Result<Outcome> {
     let by_rez = arguments.repositories.is_empty();
     let settings = (by_rez || arguments.ask_rez).then(|| ask_rez(arguments)).transpose()?;
@@ -41,6 +44,7 @@ pub(crate) fn run(arguments: &ScanArguments) -> anyhow::Result<Outcome> {
                 outcome.code = 1;
             }
         }
+        outcome.text.reserve(LINE * repository.packages.len());
         for package in &repository.packages {
             match arguments.json {
                 true => json(&mut outcome.text, repository, package)?,

@@ -2,8 +2,9 @@
 //!
 //! rez runs in a Python that has imported it already and times itself, with a fresh repository
 //! object each time; twice, once for the enumeration alone, and once asking each package for its
-//! definition, which is what a scan tells. `pkgfs scan` is timed from outside, start of the process
-//! and JSON output included. Both go in turns, and medians are shown.
+//! definition, which is what a scan tells. `pkgfs.scan_repo` runs in the same Python; `pkgfs scan` is
+//! timed from outside, start of the process and JSON output included. All go in turns, and medians are
+//! shown.
 
 mod rez;
 
@@ -20,7 +21,7 @@ use pkgfs_standin::{Client, Options as Storage, StandinProcess};
 use serde::Serialize;
 
 use crate::setup;
-use crate::{process, workspace};
+use crate::{process, wheel, workspace};
 use rez::Rez;
 
 const FAMILIES: usize = 400;
@@ -42,6 +43,7 @@ pub(crate) struct Options {
 struct Row {
     rez: Vec<f64>,
     rez_with_definitions: Vec<f64>,
+    scan_repo: Vec<f64>,
     pkgfs: Vec<f64>,
     rez_operations: Option<u64>,
     pkgfs_operations: Option<u64>,
@@ -55,8 +57,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let place = tempfile::Builder::new().prefix("pkgfs-bench-").tempdir_in("/var/tmp")?;
     let repository = place.path().join("repository");
     fill(&repository)?;
-    let bench =
-        Bench { rez: Rez::start(&installed.rez)?, cache: place.path().join("cache"), repository };
+    let [cache, modules] = ["cache", "modules"].map(|name| place.path().join(name));
+    let mut unpack = process::command("python3");
+    unpack.args(["-m", "zipfile", "-e"]).arg(wheel::build(false)?).arg(&modules);
+    process::run(&mut unpack)?;
+    let rez = Rez::start(&installed.rez, &modules, &place.path().join("python-cache"))?;
+    let bench = Bench { rez, cache, repository };
     let mut rows = BTreeMap::new();
     bench.local(options.runs, &mut rows)?;
     bench.storage(options.runs.min(5), &place.path().join("storage"), &mut rows)?;
@@ -102,12 +108,15 @@ impl Bench {
     /// On the local disk.
     fn local(&self, runs: u16, rows: &mut BTreeMap<&'static str, Row>) -> Result<()> {
         self.pkgfs(&self.repository, &[])?;
+        self.rez.ours(&self.repository, false)?;
         for _ in 0..runs {
             let warm = rows.entry("1 local, warm, everything read").or_default();
             self.rez(&self.repository, warm)?;
+            warm.scan_repo.push(self.rez.ours(&self.repository, true)?);
             warm.pkgfs.push(self.pkgfs(&self.repository, &["--fresh"])?);
             let again = rows.entry("2 local, warm, nothing changed").or_default();
             self.rez(&self.repository, again)?;
+            again.scan_repo.push(self.rez.ours(&self.repository, false)?);
             again.pkgfs.push(self.pkgfs(&self.repository, &[])?);
             if let Err(error) = drop_caches() {
                 eprintln!("bench: no cold figures: {error:#}");
@@ -117,6 +126,8 @@ impl Bench {
             cold.rez.push(self.rez.bare(&self.repository)?);
             drop_caches()?;
             cold.rez_with_definitions.push(self.rez.full(&self.repository)?);
+            drop_caches()?;
+            cold.scan_repo.push(self.rez.ours(&self.repository, true)?);
             // The programs themselves are not what is cold.
             drop_caches()?;
             self.pkgfs(Path::new("/nowhere"), &[]).ok();
@@ -138,6 +149,8 @@ impl Bench {
             first.rez_operations = Some(asked(control)?);
             fresh(control)?;
             first.rez_with_definitions.push(self.rez.full(at)?);
+            fresh(control)?;
+            first.scan_repo.push(self.rez.ours(at, true)?);
             fresh(control)?;
             first.pkgfs.push(self.pkgfs(at, &["--fresh"])?);
             first.pkgfs_operations = Some(asked(control)?);
@@ -205,20 +218,31 @@ fn show(rows: &BTreeMap<&'static str, Row>) {
     let count = |count: Option<u64>| count.map_or("-".to_owned(), |count| count.to_string());
     println!("\n{} versions in {FAMILIES} families; medians.\n", FAMILIES * VERSIONS);
     println!(
-        "| | rez | rez with definitions | pkgfs scan | times faster | operations: rez | pkgfs |"
+        "| | rez | rez with definitions | scan_repo | times faster | pkgfs scan | times faster |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     for (name, row) in rows {
-        let times = |rez: &[f64]| Some(median(rez)? / median(&row.pkgfs)?);
-        let faster = times(&row.rez).zip(times(&row.rez_with_definitions));
-        let faster =
-            faster.map_or("-".to_owned(), |(bare, full)| format!("{bare:.1} and {full:.1}"));
+        let faster = |ours: &[f64]| {
+            let times = |rez: &[f64]| Some(median(rez)? / median(ours)?);
+            let both = times(&row.rez).zip(times(&row.rez_with_definitions));
+            both.map_or("-".to_owned(), |(bare, full)| format!("{bare:.1} and {full:.1}"))
+        };
         println!(
-            "| {} | {} | {} | {} | {faster} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} |",
             &name[2..],
             ms(&row.rez),
             ms(&row.rez_with_definitions),
+            ms(&row.scan_repo),
+            faster(&row.scan_repo),
             ms(&row.pkgfs),
+            faster(&row.pkgfs),
+        );
+    }
+    println!("\n| operations on storage | rez | pkgfs scan |\n| --- | --- | --- |");
+    for (name, row) in rows.iter().filter(|(_, row)| row.pkgfs_operations.is_some()) {
+        println!(
+            "| {} | {} | {} |",
+            &name[2..],
             count(row.rez_operations),
             count(row.pkgfs_operations)
         );

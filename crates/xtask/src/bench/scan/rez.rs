@@ -1,4 +1,4 @@
-//! rez's own enumeration, in a process that has imported rez already.
+//! rez's own enumeration, and `pkgfs.scan_repo`, in a process that has imported rez already.
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
@@ -17,11 +17,13 @@ pub(super) struct Rez {
 }
 
 impl Rez {
-    pub(super) fn start(install: &setup::rez::Install) -> Result<Self> {
+    /// Starts it with the modules in `path`, and indexes in `cache`.
+    pub(super) fn start(install: &setup::rez::Install, path: &Path, cache: &Path) -> Result<Self> {
         let python = install.bin.parent().context("rez has no bin directory")?.join("python");
         let script = workspace::root().join("tests/rez/enumerate.py");
         let mut command = Command::new(&python);
         command.arg(script).arg("--serve").env("REZ_DISABLE_HOME_CONFIG", "1");
+        command.env("PYTHONPATH", path).env("XDG_CACHE_HOME", cache);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -40,6 +42,11 @@ impl Rez {
     /// Milliseconds for one that asks each package for its definition.
     pub(super) fn full(&self, repository: &Path) -> Result<f64> {
         self.ask("full", repository)
+    }
+
+    /// Milliseconds for `scan_repo`, which reads everything if it is to be `fresh`.
+    pub(super) fn ours(&self, repository: &Path, fresh: bool) -> Result<f64> {
+        self.ask(if fresh { "ours" } else { "ours again" }, repository)
     }
 
     fn ask(&self, what: &str, repository: &Path) -> Result<f64> {
