@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Requests of all jobs under way at a time.
-const TURNS: usize = 8;
+const TURNS: usize = 12;
 /// How often progress is told.
 const TOLD_EVERY: Duration = Duration::from_millis(200);
 /// The rate is that of the last moments.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Read;
 
-use pkgfs_tests::MountOptions;
+use pkgfs_tests::{MountOptions, User};
 
 use crate::{by_command, listed, packages, run, uris};
 
@@ -124,4 +124,23 @@ fn a_pin_outlives_a_restart_and_a_crash_and_keeps_from_removal() {
     let _ = run(&mounted, "pin", &["tool"]).good();
     let _ = run(&mounted, "remove", &["tool", "--force"]).good();
     assert!(!payload.exists());
+}
+
+#[test]
+fn an_ordinary_user_has_every_command_for_a_mount_of_his_own() {
+    let scene = packages();
+    let mounted = scene.mount(&MountOptions { user: User::Ordinary, ..by_command() });
+    let tool = scene.repository().handle("tool", "1.0", None).uri();
+    for (command, said) in [
+        ("add", format!("added {tool}\n")),
+        ("pin", format!("pinned {tool}\n")),
+        ("warm", "3 files, 68.4 KiB are local; 3 files, 68.4 KiB were fetched\n".to_owned()),
+        ("unpin", format!("unpinned {tool}\n")),
+        ("remove", format!("removed {tool}\n")),
+    ] {
+        let ran = run(&mounted, command, &[&tool]).good();
+        assert!(ran.out.ends_with(&said), "{command}: {ran:?}");
+    }
+    let _ = run(&mounted, "clean", &[]).good();
+    assert_eq!(uris(&mounted, &[]), [""; 0]);
 }

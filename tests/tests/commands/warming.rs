@@ -138,3 +138,23 @@ fn a_warm_that_nobody_waits_for_goes_on_by_itself() {
         local == Some(FILES as u64 + 3)
     });
 }
+
+#[test]
+fn storage_that_hangs_ends_a_warm_at_the_deadline_with_what_was_not_tried() {
+    let scene = behind(&Options::uncached());
+    let configuration = format!("{}[origin]\ndeadline_seconds = 1\n", by_command().configuration);
+    let mounted = scene.mount(&MountOptions { configuration, ..MountOptions::default() });
+    let control = scene.standin().control();
+    control.fault(&Fault::new(Effect::Hang).on([Operation::Read]).at("wide/1.0/d3")).unwrap();
+    control.fault(&Fault::new(Effect::Hang).on([Operation::Read]).at("wide/1.0/d4")).unwrap();
+    let ran = run(&mounted, "warm", &["--quiet", &wide(&scene)]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.contains("/d3/f") && ran.err.contains("did not answer"), "{}", ran.err);
+    control.clear_faults().unwrap();
+    control.release().unwrap();
+    eventually("storage answers again", || {
+        run(&mounted, "warm", &["--quiet", &wide(&scene)]).code == Some(0)
+    });
+    let variant = &listed(&mounted, &["wide"])[0];
+    assert_eq!(variant["known"], variant["local"]);
+}
