@@ -129,6 +129,11 @@ impl Flight {
         }
     }
 
+    /// Whether somebody asked for it.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
     /// Bytes in place while it is under way.
     pub(crate) fn arrived(&self) -> u64 {
         match &*self.stage.borrow() {
@@ -198,6 +203,11 @@ impl Hydration {
             .name("committer".into())
             .spawn(move || commit_batches(&work, &store, &weak))?;
         Ok(hydration)
+    }
+
+    /// Whether a file is under way, or has arrived and is not durable yet.
+    pub(crate) fn is_known(&self, file: FileKey) -> bool {
+        self.flights.lock().contains_key(&file)
     }
 
     /// The flight of this file: the one under way, or a new one. One that nobody `asked`
