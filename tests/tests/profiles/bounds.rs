@@ -2,19 +2,19 @@
 
 use std::fs;
 
-use pkgfs_tests::standin::{Effect, Fault, FaultErrno, Operation, Options};
+use pkgfs_tests::standin::{Effect, Fault, FaultErrno, Operation};
 use pkgfs_tests::{MountOptions, Mounted, Scene, eventually};
 use serde_json::json;
 
 use crate::start::Start;
-use crate::{CONTEXT, KIB, ahead, content, flush, name, profile, scene, touched};
+use crate::{CONTEXT, KIB, ahead, content, flush, name, profile, scene, storage, touched};
 
 const SIZE: usize = 100 * KIB;
 const FILES: usize = 100;
 
 /// A package with a file in each of many directories, and a profile of a start that touches all.
 fn wide(configuration: &str) -> (Scene, Mounted) {
-    let scene = Scene::behind_standin(&Options::uncached());
+    let scene = Scene::behind_standin(&storage());
     scene.repository().release("wide", "1.0", |root| {
         for number in 0..FILES {
             let directory = root.join(format!("all/d{number:03}"));

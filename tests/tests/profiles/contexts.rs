@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use pkgfs_tests::standin::{Operation, Options};
+use pkgfs_tests::standin::Operation;
 use pkgfs_tests::{MountOptions, Mounted, Scene};
 
 use crate::start::Start;
-use crate::{ahead, content, flush, local, profiles};
+use crate::{ahead, content, flush, local, profiles, storage};
 
 const ONE: &str = "application-1 library-1.0 tool-1.0";
 const OTHER: &str = "application-2 library-1.0 tool-1.0";
 
 /// Two packages with files for each of the contexts, and one for both.
 fn scene() -> Scene {
-    let scene = Scene::behind_standin(&Options::uncached());
+    let scene = Scene::behind_standin(&storage());
     for package in ["library", "tool"] {
         scene.repository().release(package, "1.0", |root| {
             fs::create_dir(root.join("lib")).unwrap();

@@ -5,11 +5,10 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use pkgfs_tests::standin::Options;
 use pkgfs_tests::{MountOptions, Mounted, Scene};
 
 use crate::start::Start;
-use crate::{CONTEXT, KIB, ahead, content, local, profile, profiles};
+use crate::{CONTEXT, KIB, ahead, content, local, profile, profiles, storage};
 
 const LARGE: usize = 900 * KIB;
 
@@ -22,7 +21,7 @@ fn large() -> Vec<u8> {
 }
 
 fn scene() -> Scene {
-    let scene = Scene::behind_standin(&Options::uncached());
+    let scene = Scene::behind_standin(&storage());
     scene.repository().release("odd", "1.0", |root| {
         let directory = root.join(odd());
         fs::create_dir(&directory).unwrap();

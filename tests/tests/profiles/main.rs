@@ -40,8 +40,13 @@ fn package(root: &Path) {
     }
 }
 
+/// Storage that is asked for every file that is opened, also where it was read before.
+fn storage() -> Options {
+    Options { reread_at_open: true, ..Options::uncached() }
+}
+
 fn scene() -> Scene {
-    let scene = Scene::behind_standin(&Options::uncached());
+    let scene = Scene::behind_standin(&storage());
     scene.repository().release("library", "1.0", package);
     scene
 }
