@@ -7,7 +7,7 @@ use pkgfs_tests::standin::Operation;
 use pkgfs_tests::{MountOptions, Mounted, Scene};
 
 use crate::start::Start;
-use crate::{ahead, content, flush, local, profiles, storage};
+use crate::{ahead, content, flush, local, paths, profiles, storage};
 
 const ONE: &str = "application-1 library-1.0 tool-1.0";
 const OTHER: &str = "application-2 library-1.0 tool-1.0";
@@ -96,4 +96,27 @@ fn processes_outside_contexts_have_a_profile_of_their_own() {
     start.is_learnt(&mounted);
     let known = profiles(&mounted);
     assert_eq!((known.len(), known[0]["context"].as_str()), (1, Some("")));
+}
+
+/// The kernel opens a program for the process of the shell that starts it, whose environment has no
+/// context: the program was learnt as one outside contexts, and its own start without it.
+#[test]
+fn a_program_of_a_payload_belongs_to_the_context_that_it_runs_in() {
+    let scene = scene();
+    scene.repository().release("program", "1.0", |root| {
+        fs::copy(pkgfs_tests::built("pkgfs-starter"), root.join("starter")).unwrap();
+    });
+    let mounted = scene.mount(&MountOptions::default());
+    let program = mounted.payload("program", "1.0", None).join("starter");
+    let mut start = Start::in_shell(&program, ONE);
+    start.reads(&payloads(&mounted)[0].join("lib/both"), &content(0));
+    start.reads(&payloads(&mounted)[0].join("lib/one"), &content(1));
+    // Its program is busy for as long as it runs.
+    drop(start);
+    mounted.remount();
+    let known = profiles(&mounted);
+    let touched: Vec<_> = known.iter().map(paths).collect();
+    assert_eq!(touched, [vec!["lib/both", "lib/one"], vec!["starter"]]);
+    assert!(known.iter().all(|profile| profile["context"] == known[0]["context"]));
+    assert_ne!(known[0]["context"], "");
 }

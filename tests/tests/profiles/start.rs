@@ -23,6 +23,19 @@ impl Start {
         let mut command = user.command(built("pkgfs-starter"));
         command.env_remove("REZ_USED_RESOLVE");
         command.envs(context.into().map(|context| ("REZ_USED_RESOLVE", context)));
+        Self::run(command)
+    }
+
+    /// The same of a program somewhere else, by a shell that sets up the context, as rez has it.
+    pub(crate) fn in_shell(program: &Path, context: &str) -> Self {
+        let mut command = std::process::Command::new("sh");
+        command.env_remove("REZ_USED_RESOLVE");
+        let script = format!("export REZ_USED_RESOLVE='{context}'; exec \"$0\"");
+        command.args(["-c", &script]).arg(program);
+        Self::run(command)
+    }
+
+    fn run(mut command: std::process::Command) -> Self {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (orders, answers) = (process.stdin.take(), process.stdout.take().unwrap());
         Self { process, orders, answers: BufReader::new(answers) }

@@ -77,6 +77,9 @@ pub struct ProfileList {
     pub unknown: Vec<String>,
 }
 
+/// Profiles by the handles that they are of.
+type ByHandle = BTreeMap<String, Vec<Profile>>;
+
 impl View {
     /// The profiles of variants, registered or not. No target means all.
     ///
@@ -136,11 +139,8 @@ impl View {
     }
 
     /// Profiles by handle, and the targets that mean none.
-    fn chosen_profiles(
-        &self,
-        targets: &[Target],
-    ) -> Result<(BTreeMap<String, Vec<Profile>>, Vec<String>), ViewError> {
-        let mut all: BTreeMap<String, Vec<Profile>> = BTreeMap::new();
+    fn chosen_profiles(&self, targets: &[Target]) -> Result<(ByHandle, Vec<String>), ViewError> {
+        let mut all = ByHandle::new();
         for profile in self.store.profiles()? {
             all.entry(profile.handle_key.clone()).or_default().push(profile);
         }

@@ -27,6 +27,8 @@ const BELIEVED: Duration = Duration::from_secs(5);
 const MOST_TOUCHED: usize = 20_000;
 /// Reads of one large file.
 const MOST_READS: usize = 1_024;
+/// After so many touches a process has become what it is to be.
+const UNCERTAIN: usize = 4;
 /// Processes and threads remembered.
 const MOST_PROCESSES: usize = 8_192;
 
@@ -64,12 +66,19 @@ pub(super) struct Seen {
     pub(super) context: String,
 }
 
+/// A process that takes part in a launch.
+struct Member {
+    launch: LaunchId,
+    context: String,
+    /// What it touched first, as long as it may turn out to run in another context.
+    first: Vec<(RegistrationId, FileKey, bool)>,
+}
+
 /// All launches, each with what is fetched ahead of it.
 pub(super) struct Launches<R> {
     last: u64,
     active: Vec<Launch<R>>,
-    /// With the context that each runs in.
-    processes: HashMap<ProcessId, (LaunchId, String)>,
+    processes: HashMap<ProcessId, Member>,
     threads: HashMap<u32, (ProcessId, Instant)>,
 }
 
@@ -98,25 +107,43 @@ impl<R> Launches<R> {
 
     /// The launch that a process takes part in, over or not.
     pub(super) fn launch_of(&self, process: ProcessId) -> Option<LaunchId> {
-        self.processes.get(&process).map(|(launch, _)| *launch)
+        self.processes.get(&process).map(|member| member.launch)
     }
 
-    /// A process that was not known: it takes part in the launch of those it descends from, if they
-    /// run in the same context, else in the one of its context, else in a new one.
+    /// Whether the context of a process is to be looked at once more. A program is opened by the
+    /// process that is about to become it, which has the environment of the one that started it
+    /// until then; a script by way of its interpreter.
+    pub(super) fn is_uncertain(&self, process: ProcessId) -> bool {
+        self.processes.get(&process).is_some_and(|member| member.first.len() < UNCERTAIN)
+    }
+
+    /// A process was looked at: it takes part in the launch of those it descends from, if they run
+    /// in the same context, else in the one of its context, else in a new one. One that was taken
+    /// to run in another context moves there with what it touched.
     pub(super) fn join(&mut self, seen: Seen, now: Instant, run: impl FnOnce() -> R) -> LaunchId {
+        let Seen { process, ancestors, context } = seen;
+        let mut first = Vec::new();
+        if let Some(member) = self.processes.get_mut(&process) {
+            if member.context == context {
+                return member.launch;
+            }
+            first = std::mem::take(&mut member.first);
+            let former = member.launch;
+            self.leave(former, &first);
+        }
         let of_ancestor = |process| {
-            let (launch, context) = self.processes.get(process)?;
-            (*context == seen.context).then_some(*launch)
+            let member = self.processes.get(process)?;
+            (member.context == context).then_some(member.launch)
         };
-        let inherited = seen.ancestors.iter().find_map(of_ancestor);
-        let shared = || self.active.iter().find(|launch| launch.context == seen.context);
+        let inherited = ancestors.iter().find_map(of_ancestor);
+        let shared = || self.active.iter().find(|launch| launch.context == context);
         let known = inherited.or_else(|| shared().map(|launch| launch.id));
-        let id = known.unwrap_or_else(|| {
+        let launch = known.unwrap_or_else(|| {
             self.last += 1;
             let id = LaunchId(self.last);
             self.active.push(Launch {
                 id,
-                context: seen.context.clone(),
+                context: context.clone(),
                 began: now,
                 latest: now,
                 touched: HashMap::new(),
@@ -129,12 +156,44 @@ impl<R> Launches<R> {
         if self.processes.len() >= MOST_PROCESSES {
             // Those whose launches go on are needed most.
             let active: HashSet<_> = self.active.iter().map(|launch| launch.id).collect();
-            self.processes.retain(|_, (launch, _)| active.contains(launch));
+            self.processes.retain(|_, member| active.contains(&member.launch));
         }
         if self.processes.len() < MOST_PROCESSES {
-            self.processes.insert(seen.process, (id, seen.context));
+            self.processes.insert(process, Member { launch, context, first: Vec::new() });
         }
-        id
+        for (registration, file, shows) in first {
+            self.touch(launch, registration, file, shows, now);
+            self.began_with(process, registration, file, shows);
+            // The next touch of it counts as the first: it is to be led there.
+            if let Some(launch) = self.active.iter_mut().find(|active| active.id == launch) {
+                launch.variants.remove(&registration);
+            }
+        }
+        launch
+    }
+
+    /// A process did not belong to a launch: without what it touched there may be nothing to it.
+    fn leave(&mut self, id: LaunchId, first: &[(RegistrationId, FileKey, bool)]) {
+        let Some(at) = self.active.iter().position(|launch| launch.id == id) else { return };
+        let launch = &mut self.active[at];
+        if launch.touched.len() <= first.len() {
+            first.iter().for_each(|(_, file, _)| drop(launch.touched.remove(file)));
+        }
+    }
+
+    /// A process touched a file that is among its first.
+    pub(super) fn began_with(
+        &mut self,
+        process: ProcessId,
+        registration: RegistrationId,
+        file: FileKey,
+        shows: bool,
+    ) {
+        if let Some(member) = self.processes.get_mut(&process)
+            && member.first.len() < UNCERTAIN
+        {
+            member.first.push((registration, file, shows));
+        }
     }
 
     /// A launch that is not over.

@@ -13,7 +13,7 @@ use pkgfs_store::{FileKey, Profile, RegistrationId};
 use super::{
     Message, Messages, Opener,
     launches::{Launch, LaunchId, Launches, Seen, Touched},
-    processes,
+    processes::{self, ProcessId},
     record::{Item, Record},
     run::Run,
 };
@@ -90,8 +90,9 @@ impl Learning {
         registration: RegistrationId,
         file: FileKey,
     ) {
-        let Some(id) = self.launch_of(view, opener.pid).await else { return };
+        let Some((process, id)) = self.launch_of(view, opener.pid).await else { return };
         let now = Instant::now();
+        self.launches.began_with(process, registration, file, opener.all_told);
         let first = self.launches.touch(id, registration, file, opener.all_told, now);
         let Some(launch) = self.launches.active(id) else { return };
         if first == Some(true) && view.profiles.fetches() {
@@ -99,8 +100,8 @@ impl Learning {
         }
     }
 
-    /// The launch that a thread takes part in.
-    async fn launch_of(&mut self, view: &Arc<View>, thread: u32) -> Option<LaunchId> {
+    /// The process that a thread belongs to, and the launch that it takes part in.
+    async fn launch_of(&mut self, view: &Arc<View>, thread: u32) -> Option<(ProcessId, LaunchId)> {
         let now = Instant::now();
         let process = match self.launches.process_of(thread, now) {
             Some(process) => process,
@@ -112,17 +113,25 @@ impl Learning {
                 process
             }
         };
-        if let Some(known) = self.launches.launch_of(process) {
-            return Some(known);
+        let known = self.launches.launch_of(process);
+        if let Some(known) = known
+            && !self.launches.is_uncertain(process)
+        {
+            return Some((process, known));
         }
         let look = move || {
             let ancestors = processes::ancestors(process, MOST_ANCESTORS);
-            let context = processes::context(process);
-            Ok::<_, ViewError>(Seen { process, ancestors, context })
+            Ok::<_, ViewError>((ancestors, processes::context(process)))
         };
-        let seen = blocking(look).await.ok()?;
+        let (ancestors, context) = blocking(look).await.ok()?;
+        let context = match (context, known) {
+            (Some(context), _) => context,
+            (None, Some(known)) => return Some((process, known)),
+            (None, None) => String::new(),
+        };
+        let seen = Seen { process, ancestors, context };
         let begin = || Run::begin(view, view.profiles.limits());
-        Some(self.launches.join(seen, Instant::now(), begin))
+        Some((process, self.launches.join(seen, Instant::now(), begin)))
     }
 }
 

@@ -3,7 +3,7 @@
 //! All of it is read from `/proc`, off the path of any request. A process that this user may not
 //! look into runs in no context.
 
-use std::fs;
+use std::{fs, io};
 
 /// The variable in which rez tells the packages of a context.
 const CONTEXT: &[u8] = b"REZ_USED_RESOLVE=";
@@ -43,16 +43,22 @@ pub(super) fn ancestors(process: ProcessId, most: usize) -> Vec<ProcessId> {
     std::iter::successors(first, parent).take(most).map(|process| process.id).collect()
 }
 
-/// The context that a process runs in, as the digest of the packages in it; empty for none.
-pub(super) fn context(process: ProcessId) -> String {
-    let environment = fs::read(format!("/proc/{}/environ", process.number)).unwrap_or_default();
+/// The context that a process runs in, as the digest of the packages in it; empty for none, and
+/// for a process that this user may not look into. `None` for one that has no environment: it has
+/// ended, or is about to become another program.
+pub(super) fn context(process: ProcessId) -> Option<String> {
+    let environment = match fs::read(format!("/proc/{}/environ", process.number)) {
+        Ok(environment) if environment.is_empty() => return None,
+        Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return None,
+        read => read.unwrap_or_default(),
+    };
     let mut entries = environment.split(|byte| *byte == 0);
-    match entries.find_map(|entry| entry.strip_prefix(CONTEXT)) {
+    Some(match entries.find_map(|entry| entry.strip_prefix(CONTEXT)) {
         Some(packages) if !packages.is_empty() => {
             blake3::hash(packages).to_hex().chars().take(super::CONTEXT_LENGTH).collect()
         }
         _ => String::new(),
-    }
+    })
 }
 
 /// Parent and start from `/proc/<pid>/stat` (proc(5)); the second field is the program's name in
@@ -99,10 +105,13 @@ pub(super) mod tests {
             command.arg("60").env_remove("REZ_USED_RESOLVE");
             command.envs(packages.map(|packages| ("REZ_USED_RESOLVE", packages)));
             let mut child = command.spawn().unwrap();
-            let found = context(of(child.id()).unwrap().id);
+            // A child that is about to become its program has no environment for a moment.
+            let process = of(child.id()).unwrap().id;
+            let found = std::iter::repeat_with(|| context(process)).find_map(|found| found);
             child.kill().unwrap();
             child.wait().unwrap();
-            found
+            assert_eq!(context(process), None);
+            found.unwrap()
         };
         let one = context_in(Some("numpy-2.2.6 python-3.11"));
         assert_eq!(one.len(), crate::profiles::CONTEXT_LENGTH);

@@ -68,6 +68,31 @@ fn what_a_process_or_its_children_touch_after_its_launch_is_no_start() {
     assert!(launches.any());
 }
 
+/// A process that is about to become a program had the context of the shell that started it: that
+/// launch was then of one file, and the program's own without it.
+#[test]
+fn a_process_that_turns_out_to_run_in_another_context_moves_there_with_what_it_touched() {
+    let (mut launches, now) = (Launches::default(), Instant::now());
+    let shell = join(&mut launches, seen(10, &[1], ""), now);
+    launches.touch(shell, VARIANT, file(0), true, now);
+    launches.began_with(process(10), VARIANT, file(0), true);
+    assert!(launches.is_uncertain(process(10)));
+    let own = join(&mut launches, seen(10, &[1], "a"), now);
+    assert_ne!(own, shell);
+    assert_eq!(join(&mut launches, seen(10, &[1], "a"), now), own);
+    for entry in 1..UNCERTAIN as u32 {
+        let first = entry == 1;
+        assert_eq!(launches.touch(own, VARIANT, file(entry), true, now), Some(first));
+        launches.began_with(process(10), VARIANT, file(entry), true);
+    }
+    assert!(!launches.is_uncertain(process(10)));
+    let ended = launches.end();
+    let touched: Vec<_> =
+        ended.iter().map(|launch| (&*launch.context, launch.touched.len())).collect();
+    assert_eq!(touched, [("", 0), ("a", UNCERTAIN)]);
+    assert_eq!(ended[1].touched[&file(0)].rank, 0);
+}
+
 #[test]
 fn a_launch_goes_on_while_its_files_are_fetched_but_not_for_ever() {
     let (mut launches, now) = (Launches::default(), Instant::now());
