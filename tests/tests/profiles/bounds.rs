@@ -50,7 +50,7 @@ fn first_only(scene: &Scene, mounted: &Mounted, expected: u64) -> (u64, usize) {
     let mut start = Start::new(None);
     start.reads(&first, &vec![0x80; SIZE]);
     eventually("as much as may lie unread does", || ahead(mounted).1 == expected);
-    start.is_learnt(mounted);
+    start.remount_after(mounted);
     let trace = control.trace().unwrap().operations.into_iter();
     let listed = trace.filter(|asked| {
         asked.operation == Operation::Readdir && asked.path.starts_with("wide/1.0/all/d")
@@ -100,7 +100,7 @@ fn storage_that_fails_ends_it_without_a_word_and_disturbs_no_reader() {
     for (number, path) in files.iter().enumerate() {
         start.reads(path, &content(2 * number));
     }
-    start.is_learnt(&mounted);
+    start.remount_after(&mounted);
     flush(&mounted);
     let control = scene.standin().control();
     let failing = format!("library/1.0/{}", name(4));
@@ -115,6 +115,6 @@ fn storage_that_fails_ends_it_without_a_word_and_disturbs_no_reader() {
     }
     assert_eq!(mounted.view()["problems"], json!([]));
     assert!(fs::read(&files[2]).is_err());
-    start.is_learnt(&mounted);
+    start.remount_after(&mounted);
     let _ = profile(&mounted, "show", &[]).good();
 }

@@ -16,7 +16,7 @@ fn learnt() -> (Scene, Mounted) {
     for (number, path) in touched(&mounted.payload("library", "1.0", None)).iter().enumerate() {
         start.reads(path, &content(2 * number));
     }
-    start.is_learnt(&mounted);
+    start.remount_after(&mounted);
     flush(&mounted);
     (scene, mounted)
 }
@@ -83,7 +83,7 @@ fn a_variant_that_is_gone_costs_the_others_of_its_context_nothing() {
     let other = mounted.payload("other", "1.0", None);
     start.reads(&other.join("one"), &content(1));
     start.reads(&other.join("two"), &content(2));
-    start.is_learnt(&mounted);
+    start.remount_after(&mounted);
     let mountpoint = mounted.mountpoint();
     let _ = mounted.pkgfs(&["remove", mountpoint.to_str().unwrap(), "library"]).good();
     fs::remove_dir_all(scene.repository().source().join("library")).unwrap();

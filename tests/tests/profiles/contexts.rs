@@ -36,7 +36,7 @@ fn starts(mounted: &Mounted, context: &'static str, number: usize, file: &str) {
         start.reads(&payload.join("lib/both"), &content(0));
         start.reads(&payload.join("lib").join(file), &content(number));
     }
-    start.is_learnt(mounted);
+    start.remount_after(mounted);
     flush(mounted);
 }
 
@@ -82,7 +82,7 @@ fn a_start_in_a_new_context_is_led_by_the_last_one_that_touched_the_variant() {
     let mut start = Start::new("application-3 library-1.0");
     start.reads(&payloads(&mounted)[0].join("lib/both"), &content(0));
     local(&mounted, 2);
-    start.is_learnt(&mounted);
+    start.remount_after(&mounted);
     // Nothing says that this context has the other variant, too.
     assert_eq!(read(&scene), files(&["library/1.0/lib/both", "library/1.0/lib/other"]));
 }
@@ -93,7 +93,7 @@ fn processes_outside_contexts_have_a_profile_of_their_own() {
     let mounted = scene.mount(&MountOptions::default());
     let mut start = Start::new(None);
     start.reads(&payloads(&mounted)[0].join("lib/both"), &content(0));
-    start.is_learnt(&mounted);
+    start.remount_after(&mounted);
     let known = profiles(&mounted);
     assert_eq!((known.len(), known[0]["context"].as_str()), (1, Some("")));
 }

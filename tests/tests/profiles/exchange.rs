@@ -42,7 +42,7 @@ fn learn(mounted: &Mounted) {
     start.reads(&payload.join(odd()).join(odd()), &content(1));
     start.reads_part(&payload.join("library.so"), 600 * KIB, &large()[600 * KIB..601 * KIB]);
     start.reads(&mounted.payload("other", "1.0", None).join("file"), &content(3));
-    start.is_learnt(mounted);
+    start.remount_after(mounted);
 }
 
 fn exported(scene: &Scene, mounted: &Mounted, targets: &[&str]) -> PathBuf {

@@ -21,7 +21,7 @@ fn learn(mounted: &Mounted) {
     for (number, path) in touched(&mounted.payload("library", "1.0", None)).iter().enumerate() {
         start.reads(path, &content(2 * number));
     }
-    start.is_learnt(mounted);
+    start.remount_after(mounted);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn what_a_start_touches_is_there_before_the_next_cold_one_asks_for_it() {
     assert_eq!(asked, []);
     assert_eq!(ahead(&mounted), (TOUCHED as u64 - 1, 0));
     assert_eq!(mounted.view()["problems"], json!([]));
-    start.is_learnt(&mounted);
+    start.remount_after(&mounted);
     assert_eq!(profiles(&mounted)[0]["launches"], 2);
 }
 
@@ -76,7 +76,7 @@ fn what_the_last_few_starts_did_not_touch_falls_out() {
             let path = mounted.payload("library", "1.0", None).join(name(2 * number));
             some.reads(&path, &content(2 * number));
         }
-        some.is_learnt(&mounted);
+        some.remount_after(&mounted);
     }
     assert_eq!(paths(&profiles(&mounted)[0]).len(), TOUCHED / 2);
 }
@@ -91,13 +91,13 @@ fn what_a_stateless_mount_is_not_told_of_does_not_count_against_it() {
     for (number, path) in touched(&payload).iter().enumerate() {
         first.reads(path, &content(2 * number));
     }
-    first.is_learnt(&mounted);
+    first.remount_after(&mounted);
     for _ in 0..6 {
         let mut some = Start::of(User::Ordinary, CONTEXT);
         for number in 0..TOUCHED / 2 {
             some.reads(&payload.join(name(2 * number)), &content(2 * number));
         }
-        some.is_learnt(&mounted);
+        some.remount_after(&mounted);
     }
     assert_eq!(paths(&profiles(&mounted)[0]).len(), TOUCHED);
 }

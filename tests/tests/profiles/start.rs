@@ -60,8 +60,9 @@ impl Start {
         assert_eq!(answer.trim_end(), blake3::hash(content).to_hex().as_str(), "{order:?}");
     }
 
-    /// It has started: what it touched is written before the daemon ends, and it only then.
-    pub(crate) fn is_learnt(self, mounted: &Mounted) {
+    /// Has what it touched written, which the end of a daemon does, and ends only then: a process
+    /// that ends too soon cannot be looked at.
+    pub(crate) fn remount_after(self, mounted: &Mounted) {
         mounted.remount();
     }
 }

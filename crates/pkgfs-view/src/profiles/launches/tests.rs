@@ -129,7 +129,8 @@ fn reads_count_for_the_launches_that_touched_the_file() {
     launches.touch(launch, VARIANT, file(0), true, now);
     launches.read(file(0), &(5..9), now);
     launches.read(file(1), &(0..4), now);
+    launches.read(file(0), &(1..2), now);
     let ended = launches.end();
-    assert_eq!(ended[0].touched[&file(0)].reads, vec![5..9]);
+    assert_eq!(ended[0].touched[&file(0)].reads, [5..9, 1..2]);
     assert!(ended[1].touched.is_empty());
 }

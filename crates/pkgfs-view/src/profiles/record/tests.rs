@@ -73,7 +73,8 @@ fn spans_of_a_file_that_grew_are_forgotten() {
     record.merge(vec![read(100, 50..60)], |_| true);
     assert_eq!(record.items()[0].spans, [0..10, 50..60]);
     record.merge(vec![read(200, 150..160)], |_| true);
-    assert_eq!(record.items()[0].spans, [150..160]);
+    record.merge(vec![read(200, 170..180)], |_| true);
+    assert_eq!(record.items()[0].spans, [150..160, 170..180]);
 }
 
 #[test]
