@@ -9,6 +9,9 @@
 //! | `POST /v1/remove` | [`RemoveOrder`] | [`Report`] |
 //! | `POST /v1/pin`, `POST /v1/unpin` | [`TargetsOrder`] | [`Report`] |
 //! | `POST /v1/warm` | [`WarmOrder`] | [`WarmLine`]s, one a line, the last with the report |
+//! | `POST /v1/profiles` | [`TargetsOrder`] | [`ProfileList`] |
+//! | `POST /v1/profiles/import` | [`ProfileList`] | [`Report`] |
+//! | `POST /v1/profiles/clear` | [`TargetsOrder`] | [`Report`] |
 //! | `POST /v1/clean` | [`CleanOrder`] | [`CleanReport`] |
 //! | `POST /v1/mount` | [`MountOrder`] | [`Mounted`] |
 //! | `POST /v1/unmount` | [`UnmountOrder`] | [`Unmounted`] |
@@ -22,7 +25,7 @@
 use std::path::PathBuf;
 
 #[cfg(doc)]
-use pkgfs_view::{CleanReport, Report};
+use pkgfs_view::{CleanReport, ProfileList, Report};
 use pkgfs_view::{Target, WarmLimits, WarmProgress, WarmReport};
 use serde::{Deserialize, Serialize};
 

@@ -18,7 +18,7 @@ use tokio::net::UnixStream;
 
 use crate::{
     CleanOrder, CleanReport, DaemonStatus, Failure, FlushOrder, Listed, MountOrder, Mounted,
-    RemoveOrder, Report, TargetsOrder, UnmountOrder, Unmounted, WarmLine, WarmOrder,
+    ProfileList, RemoveOrder, Report, TargetsOrder, UnmountOrder, Unmounted, WarmLine, WarmOrder,
     control_socket,
 };
 
@@ -168,6 +168,30 @@ impl Client {
             }
         }
         Ok(())
+    }
+
+    /// Launch profiles of variants.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn profiles(self, order: &TargetsOrder) -> Result<ProfileList, ClientError> {
+        self.ask(Method::POST, "/v1/profiles", order).await
+    }
+
+    /// Takes launch profiles in.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn import_profiles(self, list: &ProfileList) -> Result<Report, ClientError> {
+        self.ask(Method::POST, "/v1/profiles/import", list).await
+    }
+
+    /// Forgets launch profiles.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn clear_profiles(self, order: &TargetsOrder) -> Result<Report, ClientError> {
+        self.ask(Method::POST, "/v1/profiles/clear", order).await
     }
 
     /// Mounts at one more place.

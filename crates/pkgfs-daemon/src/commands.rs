@@ -83,7 +83,7 @@ pub(crate) async fn clean(
     answer("cleaning", desk.view.clean(order.dry_run).await)
 }
 
-fn answer<T: Serialize>(action: &str, outcome: Result<T, ViewError>) -> Response {
+pub(crate) fn answer<T: Serialize>(action: &str, outcome: Result<T, ViewError>) -> Response {
     match outcome {
         Ok(report) => Json(report).into_response(),
         Err(error) => refuse(Failure {

@@ -23,6 +23,7 @@ mod mountpoint;
 mod mounts;
 mod outside;
 mod places;
+mod profiles;
 mod rez_settings;
 mod server;
 mod settings;
@@ -39,7 +40,10 @@ pub use launch::{Launch, LaunchError, launch, started};
 pub use mountpoint::remove_mountpoint;
 /// What `pkgfs origin-worker` runs: the process that reads shared storage.
 pub use pkgfs_origin::worker::main as origin_worker;
-pub use pkgfs_view::{Amount, CleanReport, Report, Target, WarmLimits, WarmProgress, WarmReport};
+pub use pkgfs_view::{
+    Amount, CleanReport, ExchangedFile, ExchangedProfile, ProfileList, Report, Target, WarmLimits,
+    WarmProgress, WarmReport,
+};
 pub use places::{default_store, log_path};
 pub use rez_settings::{RezUnavailable, rez_settings};
-pub use settings::{OriginKeys, RegistrationKeys, RezKeys, Settings};
+pub use settings::{OriginKeys, ProfileKeys, RegistrationKeys, RezKeys, Settings};

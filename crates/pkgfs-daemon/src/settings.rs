@@ -34,6 +34,8 @@ pub struct Settings {
     pub origin: OriginKeys,
     /// What makes a variant appear.
     pub registration: RegistrationKeys,
+    /// What is learnt of launches.
+    pub profiles: ProfileKeys,
     /// How rez's own settings are had.
     pub rez: RezKeys,
 }
@@ -104,6 +106,18 @@ pub struct RegistrationKeys {
     pub tombstone_days: u64,
 }
 
+/// What is learnt of launches, and how much is fetched ahead for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProfileKeys {
+    /// Learn what starts touch.
+    pub learn: bool,
+    /// MiB that may lie unread of what was fetched ahead of one launch; 0 fetches nothing ahead.
+    pub ahead_megabytes: u64,
+    /// Files that may.
+    pub ahead_files: u64,
+}
+
 /// How rez's own settings are had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -133,6 +147,7 @@ impl Default for Settings {
             log_level: "info".to_owned(),
             origin: OriginKeys::default(),
             registration: RegistrationKeys::default(),
+            profiles: ProfileKeys::default(),
             rez: RezKeys::default(),
         }
     }
@@ -147,6 +162,12 @@ impl Default for OriginKeys {
 impl Default for RegistrationKeys {
     fn default() -> Self {
         Self { on_lookup: true, on_pending: true, miss_seconds: 5, tombstone_days: 30 }
+    }
+}
+
+impl Default for ProfileKeys {
+    fn default() -> Self {
+        Self { learn: true, ahead_megabytes: 128, ahead_files: 2_000 }
     }
 }
 
@@ -183,6 +204,7 @@ impl Settings {
             ("freshness_minutes", self.freshness_minutes == other.freshness_minutes),
             ("origin", self.origin == other.origin),
             ("registration", self.registration == other.registration),
+            ("profiles", self.profiles == other.profiles),
             ("rez", self.rez == other.rez),
         ];
         same.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()

@@ -10,7 +10,7 @@ use pkgfs_origin::{Origin, OriginError, OriginSettings};
 use pkgfs_rez::{Locations, RezSettings};
 use pkgfs_rez_worker::{RezWorker, RezWorkerSettings};
 use pkgfs_store::Store;
-use pkgfs_view::{View, ViewSettings};
+use pkgfs_view::{ProfileSettings, View, ViewSettings};
 use rustix::process::{Resource, Rlimit, getegid, geteuid, getrlimit, setrlimit};
 
 use crate::{DaemonError, Settings, rez_settings};
@@ -68,6 +68,11 @@ pub(crate) async fn open(settings: &Settings, store: Arc<Store>) -> Result<Opene
             believe: seconds(settings.registration.miss_seconds),
             tombstone: seconds(settings.registration.tombstone_days.saturating_mul(86_400)),
             freshness: seconds(settings.freshness_minutes.saturating_mul(60)),
+            profiles: ProfileSettings {
+                learn: settings.profiles.learn,
+                ahead_bytes: settings.profiles.ahead_megabytes.saturating_mul(1 << 20),
+                ahead_files: settings.profiles.ahead_files,
+            },
             owner: (geteuid().as_raw(), getegid().as_raw()),
             shared: settings.allow_other,
         },

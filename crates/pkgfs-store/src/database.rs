@@ -23,7 +23,8 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use crate::{StoreError, layout::Layout, usage::Totals};
 
 /// What makes each version of the schema of the one before, the first of nothing.
-const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema-2.sql")];
+const STEPS: [&str; 3] =
+    [include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 
 /// Version of the schema, in `PRAGMA user_version`.
 pub(crate) const VERSION: u64 = STEPS.len() as u64;

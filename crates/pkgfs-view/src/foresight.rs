@@ -8,7 +8,8 @@
 //! It is a guess, so it is bounded ([`account`]): what was fetched ahead of a variant and
 //! is still unread never exceeds 512 KiB plus half of what was asked for, and a file that
 //! was only fetched ahead is not searched for names. Nobody is told of a guess that failed:
-//! whoever then reads the file is.
+//! whoever then reads the file is. Where a launch is led by a profile ([`crate::profiles`]), nothing
+//! is guessed.
 
 mod account;
 mod neighbours;
@@ -74,6 +75,7 @@ impl Foresight {
 impl View {
     /// Somebody reads this file for the first time since it was opened.
     pub(crate) fn first_read(self: &Arc<Self>, registration: RegistrationId, wanted: &Wanted) {
+        self.profiles.ahead.read(wanted.key);
         for guess in self.foresight.account.read(registration, wanted.key, wanted.state.size) {
             self.fetch_file_ahead(guess);
         }
@@ -85,6 +87,9 @@ impl View {
         tokio::spawn(async move {
             if let Ok(Some(search)) = view.search(key) {
                 view.foresight.account.answers(search.directory.registration);
+                if view.profiles.ahead.leads(search.directory.registration) {
+                    return;
+                }
                 for found in search.run(&bytes) {
                     view.fetch_ahead(&search, found);
                 }

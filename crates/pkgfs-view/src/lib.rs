@@ -7,6 +7,7 @@
 //!                   ├─ payload       listings of variants, one directory at a time
 //!                   ├─ hydration     bytes from origin, once
 //!                   ├─ foresight     what is read next, guessed
+//!                   ├─ profiles      what starts touch, learnt and fetched ahead
 //!                   ├─ commanded     added, removed and pinned by command; targets, warming, cleaning
 //!                   ├─ sealing       rez's own copies
 //!                   └─ writable      .sys, and copies under way
@@ -31,6 +32,7 @@ mod maintenance;
 mod node;
 mod payload;
 mod problems;
+mod profiles;
 mod recency;
 mod registering;
 mod registry;
@@ -55,6 +57,9 @@ pub use maintenance::FlushReport;
 pub use node::NodeId;
 pub use pkgfs_manifest::Timestamp;
 pub use problems::Problem;
+pub use profiles::{
+    ExchangedFile, ExchangedProfile, Opener, ProfileList, ProfileSettings, ProfileStatus,
+};
 pub use status::{Amount, Registrations, VariantState, VariantStatus, ViewStatus};
 pub use targets::Target;
 pub use view::{DirectoryEntry, DirectoryHandle, Statistics, View, ViewSettings};

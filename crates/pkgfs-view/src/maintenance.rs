@@ -90,6 +90,7 @@ impl View {
         self.payloads.forget(registration);
         let place = root.clone();
         self.foresight.forget(registration);
+        self.profiles.ahead.forget(registration);
         let store = Arc::clone(&self.store);
         blocking(move || {
             store.retire_directories(registration)?;
@@ -126,6 +127,7 @@ impl View {
                 Ok(false) => {}
                 Ok(true) => {
                     view.foresight.forget(registration);
+                    view.profiles.ahead.forget(registration);
                     let id = view.registry.lock().of_registration(registration);
                     if let Some(id) = id {
                         view.problems.tell(format!(
@@ -183,6 +185,7 @@ impl View {
 
     /// Waits until nothing is under way and everything is durable.
     pub async fn settle(&self) {
+        self.profiles.end().await;
         self.hydration.settle().await;
         self.recency.write(&self.store).await;
     }

@@ -211,6 +211,7 @@ impl View {
         }
         self.payloads.forget(registration);
         self.foresight.forget(registration);
+        self.profiles.ahead.forget(registration);
         let store = Arc::clone(&self.store);
         blocking(move || store.unregister(registration, tombstone)).await?;
         Ok(())

@@ -21,6 +21,11 @@ impl Spans {
         self.0.splice(first..last, std::iter::once(start..end));
     }
 
+    /// They themselves, in order.
+    pub(crate) fn into_ranges(self) -> Vec<Range<u64>> {
+        self.0
+    }
+
     /// How many bytes are in place.
     pub(crate) fn total(&self) -> u64 {
         self.0.iter().map(|span| span.end - span.start).sum()

@@ -8,8 +8,8 @@ use pkgfs_store::Usage;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Problem, Target, View, WarmProgress, foresight::FetchedAhead, node::SlotId, registry::Payload,
-    targets::Chosen,
+    Problem, ProfileStatus, Target, View, WarmProgress, foresight::FetchedAhead, node::SlotId,
+    registry::Payload, targets::Chosen,
 };
 
 /// The state of a view.
@@ -29,6 +29,8 @@ pub struct ViewStatus {
     pub misses: u64,
     /// What was fetched before anybody asked for it, since the start.
     pub ahead: FetchedAhead,
+    /// How launch profiles do, which a part of that was fetched by.
+    pub profiles: ProfileStatus,
     /// What rez itself was asked, where it can be.
     pub rez: Option<RezWorkerStatus>,
     /// What origin was asked.
@@ -136,7 +138,8 @@ impl View {
             hydrated,
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
-            ahead: self.foresight.amount(),
+            ahead: self.foresight.amount().and(self.profiles.ahead.amount()),
+            profiles: self.profile_status(),
             rez: self.settings.rez_worker.as_ref().map(RezWorker::status),
             origin: self.origin.counters(),
             store: self.store.usage(),

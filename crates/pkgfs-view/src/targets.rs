@@ -80,7 +80,7 @@ impl View {
             match self.registered_one(target) {
                 Ok(slots) if slots.is_empty() => chosen
                     .refused
-                    .push(format!("{}: no registered variant is meant by it", shown(target))),
+                    .push(format!("{}: no registered variant is meant by it", target.shown())),
                 Ok(slots) => chosen.slots.extend(slots),
                 Err(reason) => chosen.refused.push(reason),
             }
@@ -97,31 +97,49 @@ impl View {
         known.map(|(id, _)| id).collect()
     }
 
-    fn registered_one(&self, target: &Target) -> Result<Vec<SlotId>, String> {
+    pub(crate) fn registered_one(&self, target: &Target) -> Result<Vec<SlotId>, String> {
+        let place = match target {
+            Target::Text(text) => match Reading::of(text)? {
+                Reading::Place(parts) => Some(parts),
+                _ => None,
+            },
+            Target::Handle(_) => None,
+        };
+        let means_handle = self.meaning(target)?;
+        let registry = self.registry.lock();
+        let means = |slot: &Slot| match (&slot.handle, &place) {
+            (None, _) => false,
+            (Some(_), Some(parts)) => {
+                registry.level(slot.level).is_some_and(|level| is_place(parts, &level, slot))
+            }
+            (Some(handle), None) => means_handle(handle),
+        };
+        let known = registry.slots().filter(|(_, slot)| slot.registration.is_some());
+        Ok(known.filter(|(_, slot)| means(slot)).map(|(id, _)| id).collect())
+    }
+
+    /// Whether a target means a variant, as far as its handle tells: a place in the mount is none
+    /// of a handle's.
+    pub(crate) fn meaning(
+        &self,
+        target: &Target,
+    ) -> Result<impl Fn(&VariantHandle) -> bool, String> {
         let reading = match target {
             Target::Handle(handle) => Reading::Handles(vec![parse(handle)?]),
             Target::Text(text) => Reading::of(text)?,
         };
-        let locations = &self.settings.locations;
-        let registry = self.registry.lock();
-        let means = |slot: &Slot| {
-            let Some(handle) = &slot.handle else { return false };
-            match &reading {
-                Reading::Handles(handles) => {
-                    let own = locations.at_canonical(handle);
-                    handles.iter().any(|handle| locations.at_canonical(handle) == own)
-                }
-                Reading::Place(parts) => {
-                    registry.level(slot.level).is_some_and(|level| is_place(parts, &level, slot))
-                }
-                Reading::QualifiedName => {
-                    matches!(target, Target::Text(text) if *text == handle.qualified_name())
-                }
-                Reading::Request(request) => request.takes(&handle.name, handle.version.as_deref()),
+        Ok(move |handle: &VariantHandle| match &reading {
+            Reading::Handles(handles) => {
+                let locations = &self.settings.locations;
+                let own = locations.at_canonical(handle);
+                handles.iter().any(|handle| locations.at_canonical(handle) == own)
             }
-        };
-        let known = registry.slots().filter(|(_, slot)| slot.registration.is_some());
-        Ok(known.filter(|(_, slot)| means(slot)).map(|(id, _)| id).collect())
+            Reading::Place(_) => false,
+            Reading::QualifiedName => {
+                matches!(target, Target::Text(text) if *text == handle.qualified_name())
+            }
+            Reading::Request(request) => request.takes(&handle.name, handle.version.as_deref()),
+        })
     }
 
     /// The variants that a target means, registered or not.
@@ -191,11 +209,13 @@ fn parse(handle: &Value) -> Result<VariantHandle, String> {
     })
 }
 
-/// A target as its user knows it.
-fn shown(target: &Target) -> String {
-    match target {
-        Target::Text(text) => text.clone(),
-        Target::Handle(handle) => parse(handle).map_or_else(|error| error, |handle| handle.uri()),
+impl Target {
+    /// As its user knows it.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Handle(handle) => parse(handle).map_or_else(|error| error, |handle| handle.uri()),
+        }
     }
 }
 

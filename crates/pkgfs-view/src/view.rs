@@ -35,6 +35,7 @@ use crate::{
     node::{LevelId, Node, Part, SlotId, WritableId},
     payload::Payloads,
     problems::Problems,
+    profiles::{ProfileSettings, Profiles},
     recency::Recency,
     registry::{Registry, Slot},
     repositories::Repositories,
@@ -72,6 +73,8 @@ pub struct ViewSettings {
     pub freshness: Duration,
     /// User and group of the daemon.
     pub owner: (u32, u32),
+    /// What is learnt of launches, and how much is fetched for it.
+    pub profiles: ProfileSettings,
     /// Several users are let in: only the repositories named above are acted on.
     pub shared: bool,
 }
@@ -86,6 +89,7 @@ pub struct View {
     pub(crate) payloads: Arc<Payloads>,
     pub(crate) hydration: Arc<Hydration>,
     pub(crate) foresight: Foresight,
+    pub(crate) profiles: Profiles,
     pub(crate) handles: Handles,
     pub(crate) writable: Writable,
     pub(crate) lock: RezLock,
@@ -160,12 +164,14 @@ impl View {
         let hydration = Hydration::start(origin.clone(), Arc::clone(&store), Arc::clone(&problems))
             .map_err(io(store.dir().to_path_buf()))?;
         let notices = Notices::start().map_err(io(store.dir().to_path_buf()))?;
+        let (profiles, messages) = Profiles::new(settings.profiles, origin.parallel());
         let view = Arc::new(Self {
             registry: Mutex::new(registry),
             repositories,
             payloads,
             hydration,
             foresight: Foresight::new(origin.parallel()),
+            profiles,
             handles: Handles::default(),
             writable,
             lock: RezLock::new(sys_dir),
@@ -184,6 +190,7 @@ impl View {
             origin,
         });
         view.keep_writing_recency();
+        view.keep_learning(messages);
         Ok(view)
     }
 

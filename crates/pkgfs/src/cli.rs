@@ -42,6 +42,11 @@ pub(crate) enum Command {
     Pin(TargetArguments),
     /// Take pins back
     Unpin(TargetArguments),
+    /// What starts were seen to touch, which is fetched ahead of the next
+    Profile {
+        #[command(subcommand)]
+        action: ProfileAction,
+    },
     /// Take away what nobody needs: unused variants, stalled copies, leftovers
     Clean(CleanArguments),
     /// Show mounts, registrations, and what was copied
@@ -171,6 +176,44 @@ pub(crate) struct WarmArguments {
     /// Return at once; the daemon goes on, and its log tells the end
     #[arg(long)]
     pub(crate) no_wait: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfileAction {
+    /// Show for each variant and context how many files and bytes a start touches
+    Show(ListArguments),
+    /// Write profiles as JSON, for another machine to import
+    Export {
+        #[command(flatten)]
+        what: VariantArguments,
+        /// Write to this file instead of standard output
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Take in what export wrote, in the place of what is known of the same variants and contexts
+    Import {
+        /// What export wrote; - is standard input
+        #[arg(value_name = "FILE")]
+        input: PathBuf,
+        /// The mountpoint, if there are several
+        mountpoint: Option<PathBuf>,
+        #[command(flatten)]
+        file: FileFlag,
+    },
+    /// Forget profiles
+    Clear(VariantArguments),
+}
+
+/// Variants that may be named.
+#[derive(Debug, Args)]
+pub(crate) struct VariantArguments {
+    /// The mountpoint, if there are several, and the variants: a URI as rez prints it, a package
+    /// request (numpy, numpy-2.1+<3), a context of rez-env (.rxt), or a path in the mount. None
+    /// is all.
+    #[arg(value_name = "MOUNTPOINT | TARGET")]
+    pub(crate) targets: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file: FileFlag,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ pub(crate) mod flush;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod mount;
+pub(crate) mod profile;
 pub(crate) mod scan;
 pub(crate) mod status;
 mod targets;

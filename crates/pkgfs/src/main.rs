@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Warm(arguments) => commands::warm::run(&arguments),
         Command::Pin(arguments) => commands::change::pin(&arguments, true),
         Command::Unpin(arguments) => commands::change::pin(&arguments, false),
+        Command::Profile { action } => commands::profile::run(&action),
         Command::Clean(arguments) => commands::clean::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Config(arguments) => commands::config::run(&arguments),

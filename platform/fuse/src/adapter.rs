@@ -252,15 +252,16 @@ impl Filesystem for Adapter {
         self.answer(linked, |outcome| entry(reply, outcome.map(Lookup::Found)));
     }
 
-    fn open(&self, _request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+    fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         if self.serving.is_stateless() {
             // For good: the kernel asks for no open of this mount any more.
             return reply.error(Errno::ENOSYS);
         }
         let (view, serving) = (Arc::clone(&self.view), Arc::clone(&self.serving));
         let writes = writes(flags);
+        let opener = self.serving.opener(request);
         let opened = async move {
-            let handle = view.open_file(node(ino), writes).await?;
+            let handle = view.open_file(node(ino), writes, opener).await?;
             let local = serving.hands_over(ino).then(|| view.whole_file(handle)).flatten();
             Ok((handle, local))
         };
@@ -273,7 +274,7 @@ impl Filesystem for Adapter {
 
     fn read(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         fh: FileHandle,
         offset: u64,
@@ -283,8 +284,9 @@ impl Filesystem for Adapter {
         reply: ReplyData,
     ) {
         let (view, serving) = (Arc::clone(&self.view), Arc::clone(&self.serving));
+        let opener = serving.opener(request);
         let read = async move {
-            let handle = serving.handle(&view, ino, fh, false).await?;
+            let handle = serving.handle(&view, ino, fh, false, opener).await?;
             view.read(handle, offset, size as usize).await
         };
         self.answer(read, |outcome| match outcome {
@@ -307,8 +309,9 @@ impl Filesystem for Adapter {
     ) {
         let (view, serving) = (Arc::clone(&self.view), Arc::clone(&self.serving));
         let (data, caller) = (data.to_vec(), caller(request));
+        let opener = serving.opener(request);
         let written = async move {
-            let handle = serving.handle(&view, ino, fh, true).await?;
+            let handle = serving.handle(&view, ino, fh, true, opener).await?;
             let written = view.write(handle, offset, &data).await?;
             if serving.is_stateless() {
                 // Its close is not told of.
@@ -355,15 +358,16 @@ impl Filesystem for Adapter {
 
     fn fsync(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         fh: FileHandle,
         _datasync: bool,
         reply: ReplyEmpty,
     ) {
         let (view, serving) = (Arc::clone(&self.view), Arc::clone(&self.serving));
+        let opener = serving.opener(request);
         let synced = async move {
-            let handle = serving.handle(&view, ino, fh, false).await?;
+            let handle = serving.handle(&view, ino, fh, false, opener).await?;
             view.sync_file(handle).await
         };
         self.answer_empty(synced, reply);

@@ -29,6 +29,17 @@ pub struct FetchedAhead {
     pub unread: Amount,
 }
 
+impl FetchedAhead {
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let sum = |one: Amount, other: Amount| Amount {
+            files: one.files + other.files,
+            bytes: one.bytes + other.bytes,
+        };
+        Self { all: sum(self.all, other.all), unread: sum(self.unread, other.unread) }
+    }
+}
+
 /// A file that is likely to be read next.
 #[derive(Clone)]
 pub(super) struct Guess {

@@ -13,7 +13,7 @@ use parking_lot::RwLock;
 use pkgfs_manifest::{Kind, Timestamp};
 
 use crate::{
-    Caller, Found, HandleId, Keep, NodeId, View, ViewError,
+    Caller, Found, HandleId, Keep, NodeId, Opener, View, ViewError,
     error::local,
     handles::{Handle, OpenPayload, OpenWritable},
     hydration::{Flight, Local, Wanted},
@@ -38,6 +38,7 @@ impl View {
         self: &Arc<Self>,
         node: NodeId,
         write: bool,
+        opener: Opener,
     ) -> Result<HandleId, ViewError> {
         let handle = match node.decode().ok_or(ViewError::Stale)? {
             Node::Root | Node::Level(_) | Node::Slot(_, Part::Payload) => {
@@ -62,6 +63,7 @@ impl View {
                     Kind::Link(_) | Kind::Special(_) => return Err(ViewError::Denied),
                 }
                 self.used(directory.registration);
+                self.profiles.touched(opener, directory.registration, key);
                 let open = OpenPayload {
                     registration: directory.registration,
                     wanted: Payloads::wanted(&directory, index),
@@ -172,6 +174,7 @@ impl View {
             return Ok(Vec::new());
         }
         let size = usize::try_from(end - offset).map_err(|_| ViewError::Invalid)?;
+        self.profiles.read(open.wanted.key, length, offset..end);
         if open.local.get().is_none()
             && let Some(local) = self.local_file(open.wanted.key)?
         {

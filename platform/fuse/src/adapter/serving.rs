@@ -2,8 +2,8 @@
 
 use std::{fs::File, sync::Arc};
 
-use fuser::{FileHandle, FopenFlags, INodeNo, InitFlags, KernelConfig, ReplyOpen};
-use pkgfs_view::{HandleId, View, ViewError};
+use fuser::{FileHandle, FopenFlags, INodeNo, InitFlags, KernelConfig, ReplyOpen, Request};
+use pkgfs_view::{HandleId, Opener, View, ViewError};
 
 use super::{backing::Backing, stateless::Implicit};
 use crate::{mode::Mode, shape::node};
@@ -36,6 +36,12 @@ impl Serving {
 
     pub(crate) fn is_stateless(&self) -> bool {
         self.mode == Mode::Stateless
+    }
+
+    /// Who makes a request that opens a file. Without OPENs the kernel reads by itself what its page
+    /// cache holds.
+    pub(crate) fn opener(&self, request: &Request) -> Opener {
+        Opener { pid: request.pid(), all_told: !self.is_stateless() }
     }
 
     /// Whether the kernel may be given the store's file for this inode.
@@ -87,6 +93,7 @@ impl Serving {
         ino: INodeNo,
         fh: FileHandle,
         write: bool,
+        opener: Opener,
     ) -> Result<HandleId, ViewError> {
         if fh.0 != 0 || !self.is_stateless() {
             return Ok(HandleId(fh.0));
@@ -97,7 +104,7 @@ impl Serving {
         if let Some(handle) = known {
             return Ok(handle);
         }
-        let handle = view.open_file(node(ino), write).await?;
+        let handle = view.open_file(node(ino), write, opener).await?;
         let former = if payload {
             self.implicit.keep_payload(ino.0, handle)
         } else {

@@ -18,6 +18,7 @@ struct View {
     hits: u64,
     misses: u64,
     ahead: Ahead,
+    profiles: Profiles,
     origin: Origin,
     store: Store,
     problems: Vec<Problem>,
@@ -42,6 +43,14 @@ struct Amount {
 struct Ahead {
     all: Amount,
     unread: Amount,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Profiles {
+    known: u64,
+    learnt: u64,
+    ahead: Ahead,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -187,6 +196,17 @@ fn push_view(rows: &mut Vec<(&str, String)>, view: &View) {
         "fetched ahead",
         format!(
             "{} files, {}; of these {}, {} unread",
+            all.files,
+            bytes(all.bytes),
+            unread.files,
+            bytes(unread.bytes),
+        ),
+    ));
+    let Profiles { known, learnt, ahead: Ahead { all, unread } } = &view.profiles;
+    rows.push((
+        "profiles",
+        format!(
+            "{known} known, {learnt} launches learnt; fetched by them {} files, {}; of these {}, {} unread",
             all.files,
             bytes(all.bytes),
             unread.files,
