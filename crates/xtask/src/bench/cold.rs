@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result};
 use pkgfs_standin::Options as Cost;
 
 use super::Bench;
-use super::figures::{Cell, Claim, Limit, Part, Row};
+use super::figures::{Cell, Claim, Part, Row};
 use super::ground::{Asked, Ground};
 use super::mount::Mount;
 use super::rclone::Rclone;
@@ -130,7 +130,7 @@ impl Cold<'_> {
             for other in [Way::Rclone, Way::Rez] {
                 if let Some(ratio) = row.ratio(way, other) {
                     let what = format!("{}, {}, to {}", row.name, way.heading(), other.heading());
-                    self.claims.push(Claim::of(what, ratio, Limit::AtMost(1.0)));
+                    self.claims.push(Claim::comparison(what, ratio));
                 }
             }
         }

@@ -102,6 +102,8 @@ pub(super) struct Claim {
     pub(super) limit: Limit,
     /// A count, which does not depend on the machine.
     exact: bool,
+    /// A comparison with another cache: told of where it is missed.
+    comparison: bool,
 }
 
 /// What a figure may be.
@@ -115,12 +117,21 @@ pub(super) enum Limit {
 impl Claim {
     /// Of a time, or of anything else that the machine decides.
     pub(super) fn of(what: impl Into<String>, figure: f64, limit: Limit) -> Self {
-        Self { what: what.into(), figure, limit, exact: false }
+        Self { what: what.into(), figure, limit, exact: false, comparison: false }
     }
 
     /// Of a count.
     pub(super) fn exact(what: impl Into<String>, figure: f64, limit: Limit) -> Self {
         Self { exact: true, ..Self::of(what, figure, limit) }
+    }
+
+    /// Of a time that another cache must not beat.
+    pub(super) fn comparison(what: impl Into<String>, ratio: f64) -> Self {
+        Self { comparison: true, ..Self::of(what, ratio, Limit::AtMost(1.0)) }
+    }
+
+    pub(super) fn is_comparison(&self) -> bool {
+        self.comparison
     }
 
     pub(super) fn is_exact(&self) -> bool {

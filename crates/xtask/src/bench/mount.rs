@@ -95,7 +95,7 @@ impl Mount {
         self.store().join("partial")
     }
 
-    /// Registers packages, and tells where each is in any mount of this repository.
+    /// Registers packages, and tells where each is below any mount of this repository.
     pub(super) fn add(&self, packages: &[Package]) -> Result<BTreeMap<&'static str, PathBuf>> {
         let uris: Vec<String> = packages.iter().map(|it| it.uri(&self.repository)).collect();
         let mut command = self.command();
@@ -106,10 +106,11 @@ impl Mount {
         let variants = listed["variants"].as_array().context("list tells no variants")?;
         let place = |(package, uri): (&Package, &String)| {
             let variant = variants.iter().find(|it| it["uri"] == **uri);
-            let path = variant.and_then(|it| it["path"].as_str());
-            path.map(|path| (package.name, path.into())).context("add has not added it")
+            let path = Path::new(variant.and_then(|it| it["path"].as_str())?);
+            Some((package.name, path.strip_prefix(self.mountpoint()).ok()?.to_owned()))
         };
-        packages.iter().zip(&uris).map(place).collect()
+        let placed: Option<_> = packages.iter().zip(&uris).map(place).collect();
+        placed.context("list does not tell where what was added is")
     }
 
     /// Fetches packages whole, and returns the seconds that took.

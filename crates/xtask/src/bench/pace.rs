@@ -1,6 +1,6 @@
 //! How often each way is measured.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::figures::{Cell, Row};
 use super::way::Way;
@@ -41,7 +41,8 @@ impl Pace {
                 if cell.seconds.len() >= FEWEST && spent > SECONDS {
                     continue;
                 }
-                cell.take(measure(way, run)?);
+                let measured = measure(way, run);
+                cell.take(measured.with_context(|| format!("{name}, {}", way.heading()))?);
             }
         }
         eprintln!("{}", row.line());

@@ -93,7 +93,7 @@ impl Import {
     pub(super) fn finish(mut self) -> Result<Done> {
         let told = self.line()?;
         self.child.wait()?;
-        serde_json::from_str(&told).context("the import failed")
+        serde_json::from_str(&told).context("the import failed: Python tells why")
     }
 
     fn line(&mut self) -> Result<String> {

@@ -78,7 +78,9 @@ fn draw(rows: &[Row], to: &Path) -> Drawn {
         if own.is_empty() {
             continue;
         }
-        let legend = move |(x, y): (i32, i32)| Rectangle::new([(x, y - 5), (x + 10, y + 5)], colour(way).filled());
+        let legend = move |(x, y): (i32, i32)| {
+            Rectangle::new([(x, y - 5), (x + 10, y + 5)], colour(way).filled())
+        };
         chart.draw_series(own)?.label(way.heading()).legend(legend);
     }
     chart
@@ -117,9 +119,14 @@ fn draw_curve(curve: &Curve, to: &Path) -> Drawn {
     for (number, (name, line)) in curve.lines.iter().enumerate() {
         let colour = Palette99::pick(number).to_rgba();
         chart
-            .draw_series(LineSeries::new(line.iter().map(|(x, y)| (x.max(least), *y)), &colour).point_size(3))?
+            .draw_series(
+                LineSeries::new(line.iter().map(|(x, y)| (x.max(least), *y)), &colour)
+                    .point_size(3),
+            )?
             .label(name)
-            .legend(move |(x, y): (i32, i32)| Rectangle::new([(x, y - 5), (x + 10, y + 5)], colour.filled()));
+            .legend(move |(x, y): (i32, i32)| {
+                Rectangle::new([(x, y - 5), (x + 10, y + 5)], colour.filled())
+            });
     }
     chart.configure_series_labels().border_style(BLACK).label_font((FONT, 12)).draw()?;
     root.present()?;
