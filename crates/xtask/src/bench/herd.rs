@@ -45,7 +45,7 @@ pub(super) fn run(bench: &Bench) -> Result<Part> {
     claims.push(Claim::of(what, operations, Limit::AtMost(1.0)));
     let straight = over(together.operations, all.asked(Way::Straight).operations);
     let what = format!("{name}, operations to straight");
-    claims.push(Claim::exact(what, straight, Limit::AtMost(1.0)));
+    claims.push(Claim::of(what, straight, Limit::AtMost(1.0)));
     let what = format!("{name}, bytes to {members} × one's");
     let bytes = over(together.bytes, times * alone.bytes);
     claims.push(Claim::of(what, bytes, Limit::AtMost(1.0)));

@@ -1,8 +1,8 @@
 //! What is local already: nothing is fetched any more, in any way.
 //!
 //! Everything was read once in each way before the first run, so that caches hold what they can
-//! hold. Straight from storage the kernel keeps bytes as an NFS client does, and asks for names
-//! and attributes again after 3 s.
+//! hold. Straight from storage the kernel asks for names and attributes again after 3 s, as an NFS
+//! client does.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
