@@ -8,7 +8,7 @@ use crate::demo::interrupt;
 
 /// A way that has taken this long in one row is not measured again once there are
 /// [`FEWEST`] runs of it.
-const SECONDS: f64 = 6.0;
+const SECONDS: f64 = 4.0;
 const FEWEST: usize = 3;
 
 /// How often to measure.
