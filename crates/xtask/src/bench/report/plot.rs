@@ -51,7 +51,7 @@ fn draw(rows: &[Row], to: &Path) -> Drawn {
         .collect();
     let largest = bars.iter().map(|bar| bar.3).fold(2.0, f64::max) * 1.3;
     let least = bars.iter().map(|bar| bar.3).fold(0.7, f64::min) / 1.3;
-    let width = 200 + LEGEND + 110 * u32::try_from(rows.len())?;
+    let width = 200 + LEGEND + 140 * u32::try_from(rows.len())?;
     let root = SVGBackend::new(to, (width, 420)).into_drawing_area();
     root.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&root)
@@ -142,5 +142,5 @@ fn range(values: impl Iterator<Item = f64>) -> std::ops::Range<f64> {
 }
 
 fn shortened(name: &str) -> String {
-    name.chars().take(18).collect()
+    name.chars().take(24).collect()
 }
