@@ -8,13 +8,13 @@
 
 mod binaries;
 mod figures;
-mod interrupt;
+pub(crate) mod interrupt;
 mod measurement;
 mod mount;
 mod refusal;
 mod repository;
 mod scene;
-mod strays;
+pub(crate) mod strays;
 mod table;
 mod way;
 

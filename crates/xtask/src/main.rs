@@ -34,7 +34,7 @@ enum Task {
     Test(test::Options),
     /// Build the Python package as a wheel.
     Wheel(wheel::Options),
-    /// Measure pkgfs beside rez.
+    /// Measure pkgfs beside the local disk, shared storage, rez and rclone.
     Bench(bench::Options),
     /// Show pkgfs at work under an unmodified rez, beside rez's own cache.
     Demo(demo::Options),

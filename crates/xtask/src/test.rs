@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::process::{self, cargo};
 use crate::setup::{self, tools};
-use crate::wheel;
+use crate::{bench, wheel};
 
 /// What to run.
 #[derive(Args)]
@@ -18,7 +18,8 @@ pub(crate) struct Options {
     nextest: Vec<String>,
 }
 
-/// Sets up, builds the binaries that tests start, and runs tests and documentation examples.
+/// Sets up, builds the binaries that tests start, and runs tests, documentation examples, and the
+/// benchmark for its counts.
 pub(crate) fn run(options: &Options) -> Result<()> {
     setup::run()?;
     // Whole-system tests start these from the target directory; cargo builds only the binaries of
@@ -30,5 +31,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             .args(&options.nextest)
             .env("PATH", tools::search_path()),
     )?;
-    process::run(&mut cargo(&["test", "--workspace", "--doc"]))
+    process::run(&mut cargo(&["test", "--workspace", "--doc"]))?;
+    if options.nextest.is_empty() {
+        bench::quick()?;
+    }
+    Ok(())
 }

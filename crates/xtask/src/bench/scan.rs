@@ -38,6 +38,12 @@ pub(crate) struct Options {
     json: Option<PathBuf>,
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        Self { runs: 7, json: None }
+    }
+}
+
 /// What one row of the table holds; times in milliseconds, of each run.
 #[derive(Default, Serialize)]
 struct Row {

@@ -10,13 +10,13 @@ use anyhow::{Context, Result, bail};
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// From here on, SIGINT and SIGTERM are noted instead of ending the process.
-pub(super) fn note() -> Result<()> {
+pub(crate) fn note() -> Result<()> {
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))
         .context("cannot handle Ctrl-C")
 }
 
 /// An error once the demo was interrupted.
-pub(super) fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     if INTERRUPTED.load(Ordering::Relaxed) {
         bail!("interrupted");
     }
@@ -24,7 +24,7 @@ pub(super) fn check() -> Result<()> {
 }
 
 /// Waits for a child, but not for ever and not past an interrupt; it is ended then.
-pub(super) fn wait(child: &mut Child, patience: Duration) -> Result<ExitStatus> {
+pub(crate) fn wait(child: &mut Child, patience: Duration) -> Result<ExitStatus> {
     let deadline = Instant::now() + patience;
     loop {
         if let Some(status) = child.try_wait()? {

@@ -18,14 +18,14 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(10);
 
 /// The processes of one demo that carry one mark; those left are ended on drop.
-pub(super) struct Strays {
+pub(crate) struct Strays {
     variable: &'static str,
     mark: String,
 }
 
 impl Strays {
     /// A mark by `variable`, unique to this process.
-    pub(super) fn new(variable: &'static str) -> Self {
+    pub(crate) fn new(variable: &'static str) -> Self {
         Self {
             variable,
             mark: format!("{}-{}", std::process::id(), rustix::process::getuid().as_raw()),
@@ -33,12 +33,12 @@ impl Strays {
     }
 
     /// Marks a command, and so all that it starts.
-    pub(super) fn mark(&self, command: &mut Command) {
+    pub(crate) fn mark(&self, command: &mut Command) {
         command.env(self.variable, &self.mark);
     }
 
     /// Waits until no marked process runs.
-    pub(super) fn wait(&self) -> Result<()> {
+    pub(crate) fn wait(&self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         while !self.find().is_empty() {
             interrupt::check()?;

@@ -4,7 +4,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::process;
 
-/// What tests and demo call: FUSE's mount helper, a real network file system, comparison tools.
+/// What tests, demo and benchmark call: FUSE's mount helper, a real network file system, another
+/// cache, comparison tools.
 pub(crate) const PACKAGES: &[&str] = &[
     "acl",
     "attr",
@@ -14,6 +15,7 @@ pub(crate) const PACKAGES: &[&str] = &[
     "procps",
     "python3",
     "python3-venv",
+    "rclone",
     "rsync",
     "sqlite3",
     "sshfs",

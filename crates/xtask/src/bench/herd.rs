@@ -1,0 +1,96 @@
+//! Many fresh stores that start the same application at once.
+//!
+//! Each has a mount of storage of its own with one slot, so that the kernel keeps nothing for
+//! another and all together have 16 slots: what a server that shares itself out fairly gives each
+//! of 16 busy machines.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use pkgfs_standin::Options as Cost;
+
+use super::Bench;
+use super::figures::{Cell, Claim, Limit, Part, Row};
+use super::ground::{Asked, Ground};
+use super::mount::Mount;
+use super::reading::Import;
+use super::user::User;
+use super::way::Way;
+
+const MEMBERS: usize = 16;
+const WAYS: [Way; 2] = [Way::Straight, Way::Passthrough];
+
+/// Runs it.
+pub(super) fn run(bench: &Bench) -> Result<Part> {
+    let cost = Cost { slots: 1, ..Cost::default() };
+    let members = if bench.quick { 4 } else { MEMBERS };
+    let mut grounds =
+        (0..members).map(|_| Ground::new(bench, &cost)).collect::<Result<Vec<_>>>()?;
+    let one = row(bench, "one alone", &mut grounds[..1])?;
+    let name = format!("{members} at once");
+    let all = row(bench, &name, &mut grounds)?;
+    let mut claims = Vec::new();
+    if let Some(ratio) = all.ratio(Way::Passthrough, Way::Straight) {
+        let what = format!("{name}, until the last has imported, to straight");
+        claims.push(Claim::of(what, ratio, Limit::AtMost(1.0)));
+    }
+    let (alone, together) = (one.asked(Way::Passthrough), all.asked(Way::Passthrough));
+    #[allow(clippy::cast_precision_loss)]
+    let over = |count: u64, other: u64| count as f64 / other.max(1) as f64;
+    let what = format!("{name}, operations to {members} × one's");
+    let times = members as u64;
+    let operations = over(together.operations, times * alone.operations);
+    // What is guessed ahead depends on who is first: two runs differ by a few of a thousand.
+    claims.push(Claim::of(what, operations, Limit::AtMost(1.0)));
+    let straight = over(together.operations, all.asked(Way::Straight).operations);
+    let what = format!("{name}, operations to straight");
+    claims.push(Claim::of(what, straight, Limit::AtMost(1.0)));
+    let what = format!("{name}, bytes to {members} × one's");
+    let bytes = over(together.bytes, times * alone.bytes);
+    claims.push(Claim::of(what, bytes, Limit::AtMost(1.0)));
+    let heading = "Herd: fresh stores that start the same application at once";
+    Ok(Part { name: "herd", heading, rows: vec![one, all], claims, curves: Vec::new() })
+}
+
+fn row(bench: &Bench, name: &str, grounds: &mut [Ground]) -> Result<Row> {
+    let package = bench.repository.imports.first().context("nothing is imported")?.clone();
+    let module = package.module.context("nothing is imported")?;
+    let mut places: Vec<PathBuf> = Vec::new();
+    for ground in grounds.iter() {
+        // The place follows from the path of the repository, which each has of its own.
+        let mount = Mount::make(ground, Way::Passthrough, "probe")?;
+        places.extend(mount.add(std::slice::from_ref(&package))?.into_values());
+    }
+    bench.pace.row(name, &WAYS, |way, _| {
+        let mut mounts = Vec::new();
+        let mut ready = Vec::new();
+        for (ground, place) in grounds.iter_mut().zip(&places) {
+            ground.renew()?;
+            let root = if way == Way::Straight {
+                ground.location().join(package.payload())
+            } else {
+                let mount = Mount::make(ground, way, "member")?;
+                let root = mount.mountpoint().join(place);
+                mounts.push(mount);
+                root
+            };
+            ground.reset()?;
+            ready.push(Import::prepare(User::Own, &root, module, false)?);
+        }
+        let began = Instant::now();
+        let started = ready.into_iter().map(Import::start).collect::<Result<Vec<_>>>()?;
+        for import in started {
+            import.finish()?;
+        }
+        let seconds = began.elapsed().as_secs_f64();
+        let mut asked = Asked::default();
+        for (number, ground) in grounds.iter().enumerate() {
+            let partial = mounts.get(number).map(Mount::partial);
+            let more = ground.settle(partial.as_deref())?;
+            asked.operations += more.operations;
+            asked.bytes += more.bytes;
+        }
+        Ok(Cell::of(seconds, asked))
+    })
+}
