@@ -40,35 +40,29 @@ struct Content {
 }
 
 impl Index {
-    /// The index of a repository in a directory of indexes, and the families in it.
+    /// The index of a repository in a directory of indexes, and the families in it: none if everything
+    /// is to be read `fresh`.
     pub(crate) fn open(
         directory: &Path,
         repository: &Path,
         rules: &Rules,
+        fresh: bool,
     ) -> (Self, HashMap<String, Family>) {
         let repository = repository.as_os_str().as_bytes().to_vec();
         let rules = rules.identity();
         let mut name = blake3::Hasher::new();
         name.update(&repository).update(&[0]).update(rules.as_bytes());
         let file = directory.join(&name.finalize().to_hex()[..32]);
-        let mut index = Self { file, repository, rules, read: Vec::new() };
-        let families = index.read().unwrap_or_default();
-        (index, families)
+        let read = read(&file).unwrap_or_default();
+        let index = Self { file, repository, rules, read };
+        let known = if fresh { None } else { index.families() };
+        (index, known.unwrap_or_default())
     }
 
-    fn read(&mut self) -> Option<HashMap<String, Family>> {
-        let mut bytes = fs::read(&self.file).ok()?;
-        let (header, body) = bytes.split_at_checked(HEADER)?;
-        if header != self::header(body) {
-            return None;
-        }
-        let content: Content = postcard::from_bytes(body).ok()?;
-        if content.repository != self.repository || content.rules != self.rules {
-            return None;
-        }
-        bytes.drain(..HEADER);
-        self.read = bytes;
-        Some(content.families.into_iter().collect())
+    fn families(&self) -> Option<HashMap<String, Family>> {
+        let content: Content = postcard::from_bytes(&self.read).ok()?;
+        let is_of_this = content.repository == self.repository && content.rules == self.rules;
+        is_of_this.then(|| content.families.into_iter().collect())
     }
 
     /// Keeps these families, in this order, for the next scan.
@@ -80,6 +74,17 @@ impl Index {
             let _ = replace(&self.file, &body);
         }
     }
+}
+
+/// What follows the header, if it is whole.
+fn read(file: &Path) -> Option<Vec<u8>> {
+    let mut bytes = fs::read(file).ok()?;
+    let (header, body) = bytes.split_at_checked(HEADER)?;
+    if header != self::header(body) {
+        return None;
+    }
+    bytes.drain(..HEADER);
+    Some(bytes)
 }
 
 fn header(body: &[u8]) -> [u8; HEADER] {

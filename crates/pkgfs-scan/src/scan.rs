@@ -190,10 +190,10 @@ impl Scanner<'_> {
     fn root(&self, place: usize, hands: &mut Hands, queue: &Queue<Task>) {
         let begun = match Root::open(&self.paths[place], self.rules, &mut hands.buffer) {
             Ok(root) => {
-                let index = self.options.index.as_ref().map(|directory| {
-                    let (index, known) = Index::open(directory, &root.path, self.rules);
-                    (index, if self.options.fresh { Default::default() } else { known })
-                });
+                let fresh = self.options.fresh;
+                let index = self.options.index.as_ref();
+                let index =
+                    index.map(|directory| Index::open(directory, &root.path, self.rules, fresh));
                 let reading = Arc::new(Reading::new(root, index));
                 let count = reading.root.candidates.len();
                 queue.add(
