@@ -123,15 +123,15 @@ def ask_a_fork(question):
     """What a fork answers; None where pkgfs is gone."""
     until = time.monotonic() + question["seconds"]
     read, write = os.pipe()
-    asker = os.getpid()
     fork = os.fork()
     if fork == 0:
         try:
+            answering = os.getpid()
             for descriptor in (QUESTIONS, ANSWERS, read):
                 os.close(descriptor)
             reply = answer(question)
-            # A definition that forks comes back here twice.
-            if os.getppid() == asker:
+            # A definition that forks comes back here twice, and who lost its parent has ours.
+            if os.getpid() == answering:
                 send(write, reply)
         finally:
             os._exit(0)
