@@ -30,6 +30,7 @@ pub(crate) use serving::Serving;
 
 use crate::{
     errno::errno,
+    held::Held,
     shape::{attributes, ino, node, ttl},
 };
 
@@ -41,6 +42,7 @@ pub(crate) struct Adapter {
     pub(crate) view: Arc<View>,
     pub(crate) serving: Arc<Serving>,
     pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) held: Arc<Held>,
 }
 
 impl Adapter {
@@ -65,15 +67,38 @@ impl Adapter {
         });
     }
 
+    /// The same for an operation during which the kernel keeps these directories locked.
+    fn answer_in<T: 'static>(
+        &self,
+        directories: &[INodeNo],
+        operation: impl Future<Output = Result<T, ViewError>> + Send + 'static,
+        reply: impl FnOnce(Result<T, Errno>) + Send + 'static,
+    ) {
+        let holding = self.held.hold(directories);
+        self.answer(operation, move |outcome| {
+            reply(outcome);
+            drop(holding);
+        });
+    }
+
+    fn answer_empty_in(
+        &self,
+        directories: &[INodeNo],
+        operation: impl Future<Output = Result<(), ViewError>> + Send + 'static,
+        reply: ReplyEmpty,
+    ) {
+        self.answer_in(directories, operation, |outcome| match outcome {
+            Ok(()) => reply.ok(),
+            Err(error) => reply.error(error),
+        });
+    }
+
     fn answer_empty(
         &self,
         operation: impl Future<Output = Result<(), ViewError>> + Send + 'static,
         reply: ReplyEmpty,
     ) {
-        self.answer(operation, |outcome| match outcome {
-            Ok(()) => reply.ok(),
-            Err(error) => reply.error(error),
-        });
+        self.answer_empty_in(&[], operation, reply);
     }
 }
 
@@ -106,7 +131,7 @@ impl Filesystem for Adapter {
         let (view, caller) = (Arc::clone(&self.view), caller(request));
         let name = name.as_bytes().to_vec();
         let lookup = async move { view.lookup(node(parent), &name, caller).await };
-        self.answer(lookup, |outcome| entry(reply, outcome));
+        self.answer_in(&[parent], lookup, |outcome| entry(reply, outcome));
     }
 
     fn forget(&self, request: &Request, ino: INodeNo, nlookup: u64) {
@@ -193,17 +218,25 @@ impl Filesystem for Adapter {
         let name = name.as_bytes().to_vec();
         let mode = (mode & 0o7777) as u16;
         let made = async move { view.make_directory(node(parent), &name, mode, caller).await };
-        self.answer(made, |outcome| entry(reply, outcome.map(Lookup::Found)));
+        self.answer_in(&[parent], made, |outcome| entry(reply, outcome.map(Lookup::Found)));
     }
 
     fn unlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let (view, name) = (Arc::clone(&self.view), name.as_bytes().to_vec());
-        self.answer_empty(async move { view.unlink(node(parent), &name).await }, reply);
+        self.answer_empty_in(
+            &[parent],
+            async move { view.unlink(node(parent), &name).await },
+            reply,
+        );
     }
 
     fn rmdir(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let (view, name) = (Arc::clone(&self.view), name.as_bytes().to_vec());
-        self.answer_empty(async move { view.remove_directory(node(parent), &name).await }, reply);
+        self.answer_empty_in(
+            &[parent],
+            async move { view.remove_directory(node(parent), &name).await },
+            reply,
+        );
     }
 
     fn symlink(
@@ -236,7 +269,7 @@ impl Filesystem for Adapter {
         let renamed = async move {
             view.rename((node(parent), &name), (node(newparent), &newname), replace).await
         };
-        self.answer_empty(renamed, reply);
+        self.answer_empty_in(&[parent, newparent], renamed, reply);
     }
 
     fn link(
@@ -249,7 +282,7 @@ impl Filesystem for Adapter {
     ) {
         let (view, name) = (Arc::clone(&self.view), newname.as_bytes().to_vec());
         let linked = async move { view.link(node(ino), node(newparent), &name).await };
-        self.answer(linked, |outcome| entry(reply, outcome.map(Lookup::Found)));
+        self.answer_in(&[newparent], linked, |outcome| entry(reply, outcome.map(Lookup::Found)));
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
@@ -408,7 +441,11 @@ impl Filesystem for Adapter {
         reply: ReplyDirectoryPlus,
     ) {
         let (view, caller) = (Arc::clone(&self.view), caller(request));
-        self.run(listing::entries(view, node(ino), HandleId(fh.0), offset, caller, reply));
+        let holding = self.held.hold(&[ino]);
+        self.run(async move {
+            listing::entries(view, node(ino), HandleId(fh.0), offset, caller, reply).await;
+            drop(holding);
+        });
     }
 
     fn releasedir(
@@ -503,7 +540,7 @@ impl Filesystem for Adapter {
             rustix::fs::OFlags::from_bits_retain(flags as u32).contains(rustix::fs::OFlags::EXCL);
         let made = async move { view.create_file(node(parent), &name, mode, new, caller).await };
         let (view, serving) = (Arc::clone(&self.view), Arc::clone(&self.serving));
-        self.answer(made, move |outcome| match outcome {
+        self.answer_in(&[parent], made, move |outcome| match outcome {
             Ok((found, handle)) => {
                 serving.created(&view, ino(found.attributes.node), handle);
                 reply.created(

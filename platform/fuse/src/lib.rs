@@ -2,6 +2,7 @@
 
 mod adapter;
 mod errno;
+mod held;
 mod mode;
 mod mount;
 mod session;

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::{
     adapter::{Adapter, Serving},
+    held::Held,
     mode::Mode,
     shape::ino,
 };
@@ -44,10 +45,15 @@ impl Mount {
         config.n_threads = Some(options.threads.max(1));
         // Who may enter is the kernel's to check, by the mount's own options.
         config.acl = SessionACL::All;
-        let adapter =
-            Adapter { view: Arc::clone(&view), serving: Serving::new(options.mode), runtime };
+        let held = Arc::<Held>::default();
+        let adapter = Adapter {
+            view: Arc::clone(&view),
+            serving: Serving::new(options.mode),
+            runtime,
+            held: Arc::clone(&held),
+        };
         let session = Session::from_fd(adapter, device, SessionACL::All, config)?;
-        let caches = Arc::new(KernelCaches { kernel: session.notifier() });
+        let caches = Arc::new(KernelCaches { kernel: session.notifier(), held });
         view.add_caches(Arc::downgrade(&caches) as _);
         let (sender, ended) = watch::channel(false);
         thread::Builder::new().name("session".into()).spawn(move || {
@@ -76,6 +82,7 @@ impl Mount {
 /// The kernel's caches of one mount.
 struct KernelCaches {
     kernel: Notifier,
+    held: Arc<Held>,
 }
 
 impl KernelCaches {
@@ -92,6 +99,7 @@ impl KernelCaches {
 impl Caches for KernelCaches {
     fn forget_name(&self, parent: NodeId, name: &[u8]) {
         use std::os::unix::ffi::OsStrExt;
+        self.held.wait(ino(parent));
         Self::told(self.kernel.inval_entry(ino(parent), std::ffi::OsStr::from_bytes(name)));
     }
 }
