@@ -21,9 +21,7 @@ use pkgfs_manifest::{BlobDigest, Timestamp};
 use rusqlite::{Transaction, params};
 use rustix::fs::OFlags;
 
-use crate::{
-    RegistrationId, Store, StoreError, columns::Digest, commit::sync_file_system, database::lock,
-};
+use crate::{RegistrationId, Store, StoreError, columns::Digest, database::lock};
 
 /// From so many directories on, the whole file system is synced.
 const MANY_DIRECTORIES: usize = 8;
@@ -166,12 +164,9 @@ impl Store {
             fs::rename(from, self.layout.blob(digest))
                 .map_err(|e| StoreError::io("move", from, e))?;
         }
-        let blobs = self.layout.blobs();
         match changed.len() {
-            0..MANY_DIRECTORIES => changed.iter().try_for_each(|dir| sync_dir(dir)),
-            _ => File::open(&blobs)
-                .map_err(|e| StoreError::io("open", &blobs, e))
-                .and_then(|directory| sync_file_system(&directory, &blobs)),
+            MANY_DIRECTORIES.. => self.sync_file_system(),
+            _ => changed.iter().try_for_each(|dir| sync_dir(dir)),
         }
     }
 

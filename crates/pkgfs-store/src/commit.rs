@@ -7,8 +7,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
-    path::Path,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
@@ -20,9 +18,12 @@ use crate::{FileKey, Partial, Store, StoreError, blobs, columns::Digest, databas
 
 /// How many files are synced at once.
 const SYNCING: usize = 8;
-/// From so many files on, the whole file system is synced: one commit of its journal, and not one
-/// for every few files.
+/// From so many short files on, the whole file system is synced: one commit of its journal, and not
+/// one for every few files.
 const MANY: usize = 32;
+/// A longer file is synced by itself however many there are. It may have been filled over many
+/// commits, and that a write of it failed may have been told to one of those.
+const SHORT: u64 = 256 << 10;
 
 /// A filled file with the digest of its bytes, as computed by whoever filled it.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ impl Store {
             return Ok(Vec::new());
         }
         finished.iter().try_for_each(check_size)?;
-        sync_all(&finished)?;
+        self.sync_all(&finished)?;
 
         let placing = lock(&self.placing);
         let mut absent = BTreeMap::new();
@@ -79,6 +80,22 @@ impl Store {
         self.database.sync()?;
         Ok(committed)
     }
+
+    fn sync_all(&self, finished: &[Finished]) -> Result<(), StoreError> {
+        let (short, long): (Vec<_>, Vec<_>) = finished.iter().partition(|one| one.size <= SHORT);
+        sync_each(&long)?;
+        match short.len() {
+            MANY.. => self.sync_file_system(),
+            _ => sync_each(&short),
+        }
+    }
+
+    /// Makes durable all that was written to the store's file system, names included. Since Linux
+    /// 5.8 it tells of a write that failed since the last call: always through the same file, of
+    /// which the kernel knows what it was told.
+    pub(crate) fn sync_file_system(&self) -> Result<(), StoreError> {
+        rustix::fs::syncfs(&self.lock).map_err(|e| StoreError::io("sync", self.dir(), e))
+    }
 }
 
 fn check_size(finished: &Finished) -> Result<(), StoreError> {
@@ -91,14 +108,9 @@ fn check_size(finished: &Finished) -> Result<(), StoreError> {
     Err(StoreError::Incomplete { path: path.to_owned(), expected: finished.size, found })
 }
 
-/// Syncs all files, some at a time: a file system writes what several wait for in one
+/// Syncs files, some at a time: a file system writes what several wait for in one
 /// go, which one after the other it would not.
-fn sync_all(finished: &[Finished]) -> Result<(), StoreError> {
-    if let [first, ..] = finished
-        && finished.len() >= MANY
-    {
-        return sync_file_system(first.partial.file(), first.partial.path());
-    }
+fn sync_each(finished: &[&Finished]) -> Result<(), StoreError> {
     let next = AtomicUsize::new(0);
     let sync_some = || {
         while let Some(one) = finished.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -116,12 +128,6 @@ fn sync_all(finished: &[Finished]) -> Result<(), StoreError> {
             .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .fold(own, Result::and)
     })
-}
-
-/// Makes durable all that was written to the file system a file is on, names included. A write
-/// that failed is told since Linux 5.8.
-pub(crate) fn sync_file_system(file: &File, path: &Path) -> Result<(), StoreError> {
-    rustix::fs::syncfs(file).map_err(|e| StoreError::io("sync", path, e))
 }
 
 /// Names the blob and the content, unless the file has a content already.

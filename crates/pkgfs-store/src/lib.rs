@@ -86,7 +86,7 @@ pub struct Store {
     next: AtomicU64,
     layout: Layout,
     /// Locked while the store is open; the system unlocks it however we end.
-    _lock: File,
+    lock: File,
 }
 
 impl std::fmt::Debug for Store {

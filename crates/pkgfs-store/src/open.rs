@@ -57,7 +57,7 @@ impl Store {
             live: partial::Live::default(),
             next: AtomicU64::new(0),
             layout,
-            _lock: lock,
+            lock,
         };
         store.sweep()?;
         Ok(store)
