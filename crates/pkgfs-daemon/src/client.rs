@@ -26,6 +26,10 @@ use crate::{
 /// for what is under way.
 const DEADLINE: Duration = Duration::from_secs(120);
 
+/// Longest wait for a state, which asks nothing of anybody: a daemon that takes longer hangs, or is
+/// killed and cannot end, and who asks after all mounts wants to hear of the others.
+const STATUS_DEADLINE: Duration = Duration::from_secs(10);
+
 /// A connection to the daemon of a store, for one request.
 #[derive(Debug)]
 pub struct Client {
@@ -49,10 +53,12 @@ pub enum ClientError {
         store: PathBuf,
     },
     /// It did not answer.
-    #[error("the pkgfs daemon of {} did not answer within {} s: its log tells why; SIGTERM ends it", store.display(), DEADLINE.as_secs())]
+    #[error("the pkgfs daemon of {} did not answer within {} s: its log tells why; SIGTERM ends it", store.display(), after.as_secs())]
     Silent {
         /// The store.
         store: PathBuf,
+        /// How long it was waited for.
+        after: Duration,
     },
     /// It went away before it answered, or spoke another language.
     #[error("the pkgfs daemon of {} did not finish its answer ({reason}): try again", store.display())]
@@ -97,7 +103,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub async fn status(self) -> Result<DaemonStatus, ClientError> {
-        self.ask(Method::GET, "/v1/status", &()).await
+        self.ask_within(STATUS_DEADLINE, Method::GET, "/v1/status", &()).await
     }
 
     /// Registered variants.
@@ -157,7 +163,7 @@ impl Client {
         loop {
             let frame = tokio::time::timeout(DEADLINE, body.frame())
                 .await
-                .map_err(|_| ClientError::Silent { store: store.clone() })?;
+                .map_err(|_| ClientError::Silent { store: store.clone(), after: DEADLINE })?;
             let Some(frame) = frame else { break };
             let frame = frame.map_err(|error| broken(error.to_string()))?;
             text.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
@@ -224,6 +230,16 @@ impl Client {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
+        self.ask_within(DEADLINE, method, path, body).await
+    }
+
+    async fn ask_within<T: DeserializeOwned>(
+        self,
+        deadline: Duration,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
         let store = self.store.clone();
         let broken = |reason: String| ClientError::Broken { store: store.clone(), reason };
         let exchange = async {
@@ -231,8 +247,8 @@ impl Client {
             let bytes = body.collect().await.map_err(|error| broken(error.to_string()))?.to_bytes();
             serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))
         };
-        let answer = tokio::time::timeout(DEADLINE, exchange).await;
-        answer.map_err(|_| ClientError::Silent { store: store.clone() })?
+        let answer = tokio::time::timeout(deadline, exchange).await;
+        answer.map_err(|_| ClientError::Silent { store: store.clone(), after: deadline })?
     }
 
     /// Sends a request: the body of a good answer, and the connection that it comes through.
@@ -262,7 +278,7 @@ impl Client {
         };
         let answer = tokio::time::timeout(DEADLINE, exchange)
             .await
-            .map_err(|_| ClientError::Silent { store: store.clone() })?;
+            .map_err(|_| ClientError::Silent { store: store.clone(), after: DEADLINE })?;
         let (answer, connection) = answer.map_err(|error| broken(error.to_string()))?;
         if answer.status().is_success() {
             return Ok((answer.into_body(), connection));

@@ -26,6 +26,7 @@ mod run;
 use std::{
     ops::Range,
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
 use pkgfs_store::{FileKey, RegistrationId};
@@ -38,6 +39,8 @@ use crate::{FetchedAhead, View, hydration::SMALL};
 
 /// Touches that wait to be learnt.
 const QUEUE: usize = 4_096;
+/// How long the end of all launches is waited for.
+const LONGEST_END: Duration = Duration::from_secs(5);
 /// Characters of a context's digest, hexadecimal.
 const CONTEXT_LENGTH: usize = 32;
 
@@ -124,12 +127,18 @@ impl Profiles {
         }
     }
 
-    /// Ends all launches, and waits until what they touched is written.
+    /// Ends all launches, and waits until what they touched is written; not for long: the task may
+    /// look at a process that hangs in the kernel, and nothing it learnt is worth an unmount.
     pub(crate) async fn end(&self) {
-        let (sender, ended) = oneshot::channel();
-        if self.messages.send(Message::End(sender)).await.is_ok() {
-            // Without its task there is nothing to write.
-            let _ = ended.await;
+        let ending = async {
+            let (sender, ended) = oneshot::channel();
+            if self.messages.send(Message::End(sender)).await.is_ok() {
+                // Without its task there is nothing to write.
+                let _ = ended.await;
+            }
+        };
+        if tokio::time::timeout(LONGEST_END, ending).await.is_err() {
+            tracing::warn!("what launches touched was not written in time, and is not learnt");
         }
     }
 
