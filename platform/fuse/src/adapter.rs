@@ -4,16 +4,14 @@
 //! to wait goes on in the runtime, so that a slow origin never holds a session thread.
 //! A panic in an operation costs that operation an `EIO`, not the mount.
 
+mod answering;
 mod backing;
 mod listing;
 mod replies;
 mod serving;
 mod stateless;
 
-use std::{
-    ffi::OsStr, future::Future, io, os::unix::ffi::OsStrExt, panic::AssertUnwindSafe, path::Path,
-    sync::Arc, time::SystemTime,
-};
+use std::{ffi::OsStr, io, os::unix::ffi::OsStrExt, path::Path, sync::Arc, time::SystemTime};
 
 use fuser::{
     AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags,
@@ -22,14 +20,12 @@ use fuser::{
     ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow,
     WriteFlags,
 };
-use futures::FutureExt;
-use pkgfs_view::{Change, HandleId, Lookup, View, ViewError};
+use pkgfs_view::{Change, HandleId, Lookup, View};
 
 use replies::{attr, caller, entry, moment, no_xattrs, writes, xattr};
 pub(crate) use serving::Serving;
 
 use crate::{
-    errno::errno,
     held::Held,
     shape::{attributes, ino, node, ttl},
 };
@@ -43,63 +39,6 @@ pub(crate) struct Adapter {
     pub(crate) serving: Arc<Serving>,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) held: Arc<Held>,
-}
-
-impl Adapter {
-    /// Runs an operation that answers by itself: at once if it need not wait.
-    fn run(&self, operation: impl Future<Output = ()> + Send + 'static) {
-        let _inside = self.runtime.enter();
-        let mut operation = Box::pin(operation);
-        if operation.as_mut().now_or_never().is_none() {
-            self.runtime.spawn(operation);
-        }
-    }
-
-    /// Runs an operation and hands its outcome, or `Failed` if it panicked, to `reply`.
-    fn answer<T: 'static>(
-        &self,
-        operation: impl Future<Output = Result<T, ViewError>> + Send + 'static,
-        reply: impl FnOnce(Result<T, Errno>) + Send + 'static,
-    ) {
-        self.run(async move {
-            let outcome = AssertUnwindSafe(operation).catch_unwind().await;
-            reply(outcome.unwrap_or(Err(ViewError::Failed)).map_err(|error| errno(&error)));
-        });
-    }
-
-    /// The same for an operation during which the kernel keeps these directories locked.
-    fn answer_in<T: 'static>(
-        &self,
-        directories: &[INodeNo],
-        operation: impl Future<Output = Result<T, ViewError>> + Send + 'static,
-        reply: impl FnOnce(Result<T, Errno>) + Send + 'static,
-    ) {
-        let holding = self.held.hold(directories);
-        self.answer(operation, move |outcome| {
-            reply(outcome);
-            drop(holding);
-        });
-    }
-
-    fn answer_empty_in(
-        &self,
-        directories: &[INodeNo],
-        operation: impl Future<Output = Result<(), ViewError>> + Send + 'static,
-        reply: ReplyEmpty,
-    ) {
-        self.answer_in(directories, operation, |outcome| match outcome {
-            Ok(()) => reply.ok(),
-            Err(error) => reply.error(error),
-        });
-    }
-
-    fn answer_empty(
-        &self,
-        operation: impl Future<Output = Result<(), ViewError>> + Send + 'static,
-        reply: ReplyEmpty,
-    ) {
-        self.answer_empty_in(&[], operation, reply);
-    }
 }
 
 impl Filesystem for Adapter {

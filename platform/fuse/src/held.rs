@@ -77,7 +77,7 @@ mod tests {
             sender.send(()).unwrap();
         });
         for request in requests {
-            assert!(sent.try_recv().is_err());
+            assert!(sent.recv_timeout(Duration::from_millis(50)).is_err(), "it did not wait");
             drop(request);
         }
         notice.join().unwrap();
