@@ -18,10 +18,14 @@ use crate::NodeId;
 pub trait Caches: Send + Sync {
     /// `name` in `parent` may have changed its meaning, with all that lies below it.
     fn forget_name(&self, parent: NodeId, name: &[u8]);
+
+    /// The names in a directory may be others than they were.
+    fn forget_listing(&self, directory: NodeId);
 }
 
 enum Notice {
     Name(NodeId, Box<[u8]>),
+    Listing(NodeId),
     Done(tokio::sync::oneshot::Sender<()>),
 }
 
@@ -45,6 +49,9 @@ impl Notices {
                     Notice::Name(parent, name) => {
                         live.iter().for_each(|platform| platform.forget_name(parent, &name));
                     }
+                    Notice::Listing(directory) => {
+                        live.iter().for_each(|platform| platform.forget_listing(directory));
+                    }
                     // Who asked may have stopped waiting.
                     Notice::Done(sender) => drop(sender.send(())),
                 }
@@ -63,6 +70,15 @@ impl Notices {
         self.send(Notice::Name(parent, name.into()));
     }
 
+    pub(crate) fn listing(&self, directory: NodeId) {
+        self.send(Notice::Listing(directory));
+    }
+
+    /// For whoever changes listings in places of its own.
+    pub(crate) fn of_listings(&self) -> ListingNotices {
+        ListingNotices(self.queue.clone())
+    }
+
     /// Returns when all notices sent before have been delivered.
     pub(crate) async fn delivered(&self) {
         let (sender, done) = tokio::sync::oneshot::channel();
@@ -73,5 +89,15 @@ impl Notices {
     fn send(&self, notice: Notice) {
         // The thread ends only when `queue` is dropped.
         let _ = self.queue.send(notice);
+    }
+}
+
+/// Sends notices of listings alone.
+pub(crate) struct ListingNotices(mpsc::Sender<Notice>);
+
+impl ListingNotices {
+    pub(crate) fn send(&self, directory: NodeId) {
+        // As above.
+        let _ = self.0.send(Notice::Listing(directory));
     }
 }

@@ -13,7 +13,7 @@ use pkgfs_manifest::Timestamp;
 use pkgfs_store::{Reclaimed, StoreError};
 use serde::{Deserialize, Serialize};
 
-use crate::{View, ViewError, registry::Slot, view::blocking};
+use crate::{View, ViewError, node::Node, registry::Slot, view::blocking};
 
 /// rez takes up what is pending within seconds; what lies there for longer than this is left
 /// over, whatever it holds.
@@ -100,6 +100,9 @@ impl View {
             Ok::<_, StoreError>((report, store.reclaim(dry_run)?))
         })
         .await?;
+        for directory in ["sys/to_delete", "sys/pending"] {
+            self.notices.listing(Node::Writable(self.writable.node_of(directory.as_ref())).into());
+        }
         let Reclaimed { blobs, blob_bytes, partial_files, partial_bytes } = reclaimed;
         Ok(CleanReport {
             blobs: report.blobs + blobs,

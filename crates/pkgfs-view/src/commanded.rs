@@ -117,7 +117,7 @@ impl View {
             self.discard_staging(registration);
         }
         let mut registry = self.registry.lock();
-        if let Some(slot) = registry.slot_mut(id) {
+        if let Some(mut slot) = registry.slot_mut(id) {
             slot.json = None;
             slot.copying = None;
             slot.payload = Payload::Absent;
@@ -180,7 +180,7 @@ impl View {
                 }
                 Err(error) => return Err(error.into()),
             }
-            if let Some(slot) = self.registry.lock().slot_mut(id) {
+            if let Some(mut slot) = self.registry.lock().slot_mut(id) {
                 slot.pinned = pin;
             }
         }

@@ -1,4 +1,4 @@
-//! Open files and directories.
+//! Open files.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,15 +10,15 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
-use pkgfs_store::{Directory, RegistrationId};
+use pkgfs_store::RegistrationId;
 
 use crate::{
-    DirectoryEntry, ViewError,
+    ViewError,
     hydration::{Local, Wanted},
     node::{Part, SlotId},
 };
 
-/// An open file or directory. Never reused.
+/// An open file. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HandleId(pub u64);
 
@@ -28,7 +28,6 @@ pub(crate) enum Handle {
     Writable(Arc<OpenWritable>),
     /// `<inc>.json` or `.copying-<inc>`, kept in the registry.
     Mark(SlotId, Part, Arc<AtomicBool>),
-    Listed(Arc<OpenListing>),
 }
 
 /// A file of a payload.
@@ -51,12 +50,6 @@ pub(crate) struct OpenWritable {
     pub staging: Option<RegistrationId>,
     /// Set when that copy is sealed. Held for reading while a write is under way.
     pub revoked: RwLock<bool>,
-}
-
-/// A directory as it was when it was opened.
-pub(crate) enum OpenListing {
-    Payload(Arc<Directory>),
-    Names(Vec<DirectoryEntry>),
 }
 
 #[derive(Default)]

@@ -62,6 +62,6 @@ pub use profiles::{
 };
 pub use status::{Amount, Registrations, VariantState, VariantStatus, ViewStatus};
 pub use targets::Target;
-pub use view::{DirectoryEntry, DirectoryHandle, Statistics, View, ViewSettings};
+pub use view::{DirectoryEntry, Listed, Place, Statistics, View, ViewSettings};
 pub use warming::{WarmLimits, WarmProgress, WarmReport, Warming};
 pub use writable::Change;

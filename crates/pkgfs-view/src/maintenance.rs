@@ -98,7 +98,7 @@ impl View {
             store.set_state(registration, RegistrationState::Served)
         })
         .await?;
-        if let Some(slot) = self.registry.lock().slot_mut(id) {
+        if let Some(mut slot) = self.registry.lock().slot_mut(id) {
             slot.payload = Payload::Served;
             slot.root = Some(root);
             slot.checked = Some(std::time::Instant::now());
@@ -111,7 +111,7 @@ impl View {
     /// are told that its name does not mean the old one any more.
     fn replaced(&self, id: SlotId) {
         let mut registry = self.registry.lock();
-        let Some(slot) = registry.slot_mut(id) else { return };
+        let Some(mut slot) = registry.slot_mut(id) else { return };
         slot.epoch += 1;
         self.notices.name(self.level_node(slot.level), slot.stem.as_bytes());
     }

@@ -54,7 +54,7 @@ impl View {
     pub(crate) fn used(&self, registration: RegistrationId) {
         let mut registry = self.registry.lock();
         let id = registry.of_registration(registration);
-        if let Some(slot) = id.and_then(|id| registry.slot_mut(id)) {
+        if let Some(mut slot) = id.and_then(|id| registry.slot_mut(id)) {
             let now = Timestamp::now();
             // Once a second is enough for a time that rez reads in days.
             if slot.used.secs != now.secs {

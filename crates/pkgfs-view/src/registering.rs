@@ -187,7 +187,7 @@ impl View {
         tracing::info!(variant = %handle.uri(), stem = %known.stem, "registered");
         let mut registry = self.registry.lock();
         let id = registry.load(known, Some(handle), self.settings.owner);
-        if let Some(slot) = registry.slot_mut(id) {
+        if let Some(mut slot) = registry.slot_mut(id) {
             // Nothing is known of its tree yet that could be outdated.
             slot.checked = Some(Instant::now());
             slot.root_mtime = Some(root_mtime);
@@ -252,7 +252,7 @@ impl View {
         }
         let level = {
             let mut registry = self.registry.lock();
-            let Some(slot) = registry.slot_mut(id) else { return };
+            let Some(mut slot) = registry.slot_mut(id) else { return };
             slot.copying = None;
             slot.payload = Payload::Served;
             slot.root = Some(candidate.root);

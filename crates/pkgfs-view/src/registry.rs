@@ -6,6 +6,8 @@
 //! removed as rez does, from the bottom up. The registry is in memory; what must
 //! survive is written to the store before it is acknowledged.
 
+mod told;
+
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
@@ -18,6 +20,7 @@ use pkgfs_rez::VariantHandle;
 use pkgfs_store::{Registration, RegistrationId, RegistrationState};
 
 use crate::node::{LevelId, Node, Part, SlotId};
+use told::Told;
 
 /// A registry directory, by its path below the root.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -168,6 +171,7 @@ pub(crate) struct Registry {
     levels: Vec<Arc<LevelPath>>,
     level_ids: HashMap<Arc<LevelPath>, LevelId>,
     last_slot: u64,
+    told: Told,
 }
 
 impl Registry {
@@ -223,12 +227,18 @@ impl Registry {
 
     /// Makes a directory and those above it.
     pub(crate) fn make_level(&mut self, path: &LevelPath) -> LevelId {
-        let versions = self.names.entry(path.name.clone()).or_default();
-        if let Some(version) = &path.version {
-            let hashes = versions.entry(version.clone()).or_default();
-            if let Some(h4) = &path.h4 {
-                hashes.entry(h4.clone()).or_default();
+        if !self.has_level(path) {
+            if let Some(parent) = path.parent() {
+                self.make_level(&parent);
             }
+            let versions = self.names.entry(path.name.clone()).or_default();
+            if let Some(version) = &path.version {
+                let hashes = versions.entry(version.clone()).or_default();
+                if let Some(h4) = &path.h4 {
+                    hashes.entry(h4.clone()).or_default();
+                }
+            }
+            self.tell_above(path);
         }
         self.level_id(path)
     }
@@ -243,6 +253,14 @@ impl Registry {
 
     /// Removes an empty directory; `Ok(false)` if it was not there.
     pub(crate) fn remove_level(&mut self, path: &LevelPath) -> Result<bool, NotEmpty> {
+        let removed = self.remove_empty(path)?;
+        if removed {
+            self.tell_above(path);
+        }
+        Ok(removed)
+    }
+
+    fn remove_empty(&mut self, path: &LevelPath) -> Result<bool, NotEmpty> {
         fn remove<V>(
             map: &mut BTreeMap<Box<str>, V>,
             key: &str,
@@ -284,6 +302,11 @@ impl Registry {
         versions.get(path.version.as_ref()?)?.get(path.h4.as_ref()?)
     }
 
+    fn stems_mut(&mut self, path: &LevelPath) -> Option<&mut Stems> {
+        let versions = self.names.get_mut(&path.name)?;
+        versions.get_mut(path.version.as_ref()?)?.get_mut(path.h4.as_ref()?)
+    }
+
     /// The slots of a `<h4>` directory, by stem.
     pub(crate) fn slots_in(&self, path: &LevelPath) -> Vec<(SlotId, &Slot)> {
         let stems = self.stems(path).into_iter().flatten();
@@ -296,10 +319,6 @@ impl Registry {
 
     pub(crate) fn slot(&self, id: SlotId) -> Option<&Slot> {
         self.slots.get(&id)
-    }
-
-    pub(crate) fn slot_mut(&mut self, id: SlotId) -> Option<&mut Slot> {
-        self.slots.get_mut(&id)
     }
 
     pub(crate) fn slots(&self) -> impl Iterator<Item = (SlotId, &Slot)> {
@@ -317,12 +336,12 @@ impl Registry {
     pub(crate) fn insert(&mut self, slot: Slot) -> SlotId {
         self.last_slot += 1;
         let id = SlotId(self.last_slot);
-        if let Some(path) = self.level(slot.level)
-            && let (Some(version), Some(h4)) = (&path.version, &path.h4)
-        {
-            let versions = self.names.entry(path.name.clone()).or_default();
-            let hashes = versions.entry(version.clone()).or_default();
-            hashes.entry(h4.clone()).or_default().insert(slot.stem.clone(), id);
+        if let Some(path) = self.level(slot.level) {
+            self.make_level(&path);
+            if let Some(stems) = self.stems_mut(&path) {
+                stems.insert(slot.stem.clone(), id);
+            }
+            self.tell_level(slot.level);
         }
         self.slots.insert(id, slot);
         self.index(id);
@@ -362,15 +381,11 @@ impl Registry {
         self.unindex(id);
         let Some(slot) = self.slots.remove(&id) else { return };
         if let Some(path) = self.level(slot.level)
-            && let (Some(version), Some(h4)) = (&path.version, &path.h4)
-            && let Some(stems) = self
-                .names
-                .get_mut(&path.name)
-                .and_then(|versions| versions.get_mut(version))
-                .and_then(|hashes| hashes.get_mut(h4))
+            && let Some(stems) = self.stems_mut(&path)
         {
             stems.remove(&slot.stem);
         }
+        self.tell_level(slot.level);
     }
 }
 

@@ -37,7 +37,7 @@ impl View {
     ) -> Result<(), ViewError> {
         let (level, stem, handle) = {
             let mut registry = self.registry.lock();
-            let slot = registry.slot_mut(id).ok_or(ViewError::NotFound)?;
+            let mut slot = registry.slot_mut(id).ok_or(ViewError::NotFound)?;
             slot.payload = Payload::Sealing;
             (slot.level, slot.stem.clone(), slot.handle.clone())
         };
@@ -51,7 +51,7 @@ impl View {
         let source = root.clone();
         let sealed = blocking(move || seal_tree(&store, registration, source.as_deref())).await;
         let mut registry = self.registry.lock();
-        let slot = registry.slot_mut(id).ok_or(ViewError::NotFound)?;
+        let mut slot = registry.slot_mut(id).ok_or(ViewError::NotFound)?;
         match sealed {
             Ok(mtime) => {
                 slot.payload = Payload::Sealed;
@@ -65,6 +65,7 @@ impl View {
                 return Err(error.into());
             }
         }
+        drop(slot);
         drop(registry);
         self.notices.name(self.level_node(level), stem.as_bytes());
         self.discard_staging(registration);

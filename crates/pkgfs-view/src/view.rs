@@ -44,7 +44,7 @@ use crate::{
     writable::Writable,
 };
 
-pub use directories::{DirectoryEntry, DirectoryHandle};
+pub use directories::{DirectoryEntry, Listed, Place};
 
 /// The largest share of the disk that is ever shown as used, in percent: above it rez
 /// walks whole packages at origin before it adds one.
@@ -164,6 +164,7 @@ impl View {
         let hydration = Hydration::start(origin.clone(), Arc::clone(&store), Arc::clone(&problems))
             .map_err(io(store.dir().to_path_buf()))?;
         let notices = Notices::start().map_err(io(store.dir().to_path_buf()))?;
+        registry.tell_of_listings(notices.of_listings());
         let (profiles, messages) = Profiles::new(settings.profiles, origin.parallel());
         let view = Arc::new(Self {
             registry: Mutex::new(registry),

@@ -22,10 +22,12 @@ use fuser::{
 };
 use pkgfs_view::{Change, HandleId, Lookup, View};
 
+pub(crate) use listing::Listings;
 use replies::{attr, caller, entry, moment, no_xattrs, writes, xattr};
 pub(crate) use serving::Serving;
 
 use crate::{
+    errno::errno,
     held::Held,
     shape::{attributes, ino, node, ttl},
 };
@@ -39,6 +41,7 @@ pub(crate) struct Adapter {
     pub(crate) serving: Arc<Serving>,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) held: Arc<Held>,
+    pub(crate) listings: Arc<Listings>,
 }
 
 impl Filesystem for Adapter {
@@ -345,44 +348,46 @@ impl Filesystem for Adapter {
         self.answer_empty(synced, reply);
     }
 
-    fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        let view = Arc::clone(&self.view);
-        let node = node(ino);
-        let how = if node.is_payload() {
-            FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE
-        } else {
-            FopenFlags::empty()
-        };
-        let opened = async move { view.open_directory(node).await };
-        self.answer(opened, move |outcome| match outcome {
-            Ok(handle) => reply.opened(FileHandle(handle.0), how),
-            Err(error) => reply.error(error),
-        });
+    fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        if self.serving.opens_no_directory() {
+            // For good: the kernel then opens directories by itself, and keeps what they list.
+            return reply.error(Errno::ENOSYS);
+        }
+        reply.opened(FileHandle(0), FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE);
     }
 
     fn readdir(
         &self,
         _request: &Request,
         ino: INodeNo,
-        fh: FileHandle,
+        _fh: FileHandle,
         offset: u64,
         reply: ReplyDirectory,
     ) {
-        listing::names(&self.view, node(ino), HandleId(fh.0), offset, reply);
+        let (view, listings) = (Arc::clone(&self.view), Arc::clone(&self.listings));
+        let listed = async move { listings.at(&view, ino, offset).await };
+        self.answer_in(&[ino], listed, move |outcome| match outcome {
+            Ok(listed) => listing::names(&listed, ino, offset, reply),
+            Err(error) => reply.error(error),
+        });
     }
 
     fn readdirplus(
         &self,
         request: &Request,
         ino: INodeNo,
-        fh: FileHandle,
+        _fh: FileHandle,
         offset: u64,
         reply: ReplyDirectoryPlus,
     ) {
         let (view, caller) = (Arc::clone(&self.view), caller(request));
+        let listings = Arc::clone(&self.listings);
         let holding = self.held.hold(&[ino]);
         self.run(async move {
-            listing::entries(view, node(ino), HandleId(fh.0), offset, caller, reply).await;
+            match listings.at(&view, ino, offset).await {
+                Ok(listed) => listing::entries(view, &listed, ino, offset, caller, reply).await,
+                Err(error) => reply.error(errno(&error)),
+            }
             drop(holding);
         });
     }
@@ -391,11 +396,10 @@ impl Filesystem for Adapter {
         &self,
         _request: &Request,
         _ino: INodeNo,
-        fh: FileHandle,
+        _fh: FileHandle,
         _flags: OpenFlags,
         reply: ReplyEmpty,
     ) {
-        self.view.release(HandleId(fh.0));
         reply.ok();
     }
 

@@ -1,17 +1,20 @@
 //! One running FUSE session.
 
-use std::{io, os::fd::OwnedFd, sync::Arc, thread};
+use std::{io, os::fd::OwnedFd, sync::Arc, thread, time::Duration};
 
 use fuser::{Config, Notifier, Session, SessionACL};
 use pkgfs_view::{Caches, NodeId, View};
 use tokio::sync::watch;
 
 use crate::{
-    adapter::{Adapter, Serving},
+    adapter::{Adapter, Listings, Serving},
     held::Held,
     mode::Mode,
     shape::ino,
 };
+
+/// The kernel has taken in an answer after this time.
+const TAKEN_IN: Duration = Duration::from_secs(1);
 
 /// How a session is run.
 #[derive(Debug, Clone, Copy)]
@@ -46,14 +49,16 @@ impl Mount {
         // Who may enter is the kernel's to check, by the mount's own options.
         config.acl = SessionACL::All;
         let held = Arc::<Held>::default();
+        let listings = Arc::<Listings>::default();
         let adapter = Adapter {
             view: Arc::clone(&view),
             serving: Serving::new(options.mode),
-            runtime,
+            runtime: runtime.clone(),
             held: Arc::clone(&held),
+            listings: Arc::clone(&listings),
         };
         let session = Session::from_fd(adapter, device, SessionACL::All, config)?;
-        let caches = Arc::new(KernelCaches { kernel: session.notifier(), held });
+        let caches = Arc::new(KernelCaches { kernel: session.notifier(), held, listings, runtime });
         view.add_caches(Arc::downgrade(&caches) as _);
         let (sender, ended) = watch::channel(false);
         thread::Builder::new().name("session".into()).spawn(move || {
@@ -83,6 +88,8 @@ impl Mount {
 struct KernelCaches {
     kernel: Notifier,
     held: Arc<Held>,
+    listings: Arc<Listings>,
+    runtime: tokio::runtime::Handle,
 }
 
 impl KernelCaches {
@@ -101,5 +108,19 @@ impl Caches for KernelCaches {
         use std::os::unix::ffi::OsStrExt;
         self.held.wait(ino(parent));
         Self::told(self.kernel.inval_entry(ino(parent), std::ffi::OsStr::from_bytes(name)));
+    }
+    fn forget_listing(&self, directory: NodeId) {
+        // Unlike for a name, the kernel takes no lock for this, and so does not wait for an answer
+        // that was given before and that it has not taken in yet: it is told once more.
+        Self::told(self.kernel.inval_inode(ino(directory), 0, 0));
+        if self.listings.asked_within(ino(directory), TAKEN_IN) {
+            let kernel = self.kernel.clone();
+            self.runtime.spawn(async move {
+                tokio::time::sleep(TAKEN_IN).await;
+                let again = move || Self::told(kernel.inval_inode(ino(directory), 0, 0));
+                // Whoever closes the session ends this, too.
+                let _ = tokio::task::spawn_blocking(again).await;
+            });
+        }
     }
 }

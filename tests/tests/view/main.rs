@@ -10,6 +10,7 @@ mod flush;
 mod foresight;
 mod large;
 mod links;
+mod listings;
 mod modes;
 mod programs;
 mod tree;

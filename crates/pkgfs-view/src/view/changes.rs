@@ -62,7 +62,7 @@ impl View {
         };
         self.unregister(id, true).await?;
         let mut registry = self.registry.lock();
-        if let Some(slot) = registry.slot_mut(id) {
+        if let Some(mut slot) = registry.slot_mut(id) {
             slot.json = None;
             slot.payload = Payload::Absent;
         }
@@ -90,7 +90,7 @@ impl View {
             self.seal(id, registration).await?;
         }
         let mut registry = self.registry.lock();
-        if let Some(slot) = registry.slot_mut(id) {
+        if let Some(mut slot) = registry.slot_mut(id) {
             slot.copying = None;
         }
         registry.drop_if_empty(id);
@@ -143,7 +143,7 @@ impl View {
         let empty = self.writable.make_directory(self.to_delete, name, 0o777, caller)?;
         self.forget(empty.node, 1);
         self.unregister(id, true).await?;
-        if let Some(slot) = self.registry.lock().slot_mut(id) {
+        if let Some(mut slot) = self.registry.lock().slot_mut(id) {
             slot.payload = Payload::Absent;
         }
         if let (Some(registration), true) = (registration, staged) {
@@ -222,7 +222,7 @@ impl View {
         change: Change,
     ) -> Result<(), ViewError> {
         let mut registry = self.registry.lock();
-        let slot = registry.slot_mut(id).ok_or(ViewError::NotFound)?;
+        let mut slot = registry.slot_mut(id).ok_or(ViewError::NotFound)?;
         let registration = slot.registration;
         let mark = match part {
             Part::Json => slot.json.as_mut(),

@@ -1,16 +1,19 @@
 //! Listing, making and removing directories.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use pkgfs_rez::layout::Entry as LayoutEntry;
+use pkgfs_store::Directory;
 
 use crate::{
-    Caller, Found, HandleId, Keep, NodeId, NodeKind, View, ViewError,
-    handles::{Handle, OpenListing},
+    Caller, Found, Keep, NodeId, NodeKind, View, ViewError,
     node::{LevelId, Node, Part},
     registry::{LevelPath, Payload},
     view::{blocking, names::entry_found},
 };
+
+/// Places that may be empty however few names there are.
+const MOST_GONE: usize = 1024;
 
 /// A name in a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +27,20 @@ pub struct DirectoryEntry {
 }
 
 impl View {
-    /// Opens a directory for listing: what is read from it is what was there now.
+    /// What is in a directory now.
+    ///
+    /// A name that `former` has keeps its place, so that whoever has got to some place in that goes
+    /// on there in this, and misses no name that was there all the time and sees none twice. (The
+    /// tree of a variant is replaced as a whole, and then this does not hold.)
     ///
     /// # Errors
     /// Origin's, for a payload directory that is not known yet.
-    pub async fn open_directory(self: &Arc<Self>, node: NodeId) -> Result<HandleId, ViewError> {
-        let listed = OpenListing::Names;
-        let listing = match node.decode().ok_or(ViewError::Stale)? {
+    pub async fn list_directory(
+        self: &Arc<Self>,
+        node: NodeId,
+        former: Option<&Listed>,
+    ) -> Result<Listed, ViewError> {
+        let names = match node.decode().ok_or(ViewError::Stale)? {
             Node::Root => {
                 let mut names = self.level_names(None);
                 names.push(DirectoryEntry {
@@ -38,25 +48,25 @@ impl View {
                     kind: NodeKind::Directory,
                     node: Some(Node::Writable(self.sys).into()),
                 });
-                listed(names)
+                names
             }
             Node::Level(level) => {
                 let path = self.registry.lock().level(level).ok_or(ViewError::Stale)?;
-                listed(match path.h4 {
+                match path.h4 {
                     None => self.level_names(Some(&path)),
                     Some(_) => self.h4_names(level),
-                })
+                }
             }
             Node::Slot(_, Part::Payload) | Node::Entry(_) => {
                 match self.payload_directory(node).await? {
-                    Some(directory) => OpenListing::Payload(directory),
-                    None => listed(Vec::new()),
+                    Some(directory) => return Ok(Listed(Names::Payload(directory))),
+                    None => Vec::new(),
                 }
             }
             Node::Slot(..) => return Err(ViewError::NotADirectory),
-            Node::Writable(id) => listed(self.writable.names(id)?),
+            Node::Writable(id) => self.writable.names(id)?,
         };
-        Ok(self.handles.add(Handle::Listed(Arc::new(listing))))
+        Ok(Listed(Names::Places(in_places(names, former).into())))
     }
 
     fn level_names(&self, path: Option<&LevelPath>) -> Vec<DirectoryEntry> {
@@ -95,42 +105,6 @@ impl View {
                 node: (!staged(node)).then_some(node),
             })
             .collect()
-    }
-
-    /// The entry at `index` of an open directory, with its attributes where a look-up is
-    /// not needed to know them. `None` at the end.
-    ///
-    /// # Errors
-    /// [`ViewError::Stale`] for a handle that is no open directory.
-    pub fn directory_entry(
-        &self,
-        handle: &DirectoryHandle,
-        index: usize,
-    ) -> Option<(DirectoryEntry, Option<Found>)> {
-        match &*handle.0 {
-            OpenListing::Payload(directory) => {
-                let entry = directory.listing.entries().get(index)?;
-                let found = entry_found(directory, index);
-                let entry = DirectoryEntry {
-                    name: entry.name.clone(),
-                    kind: found.attributes.kind,
-                    node: Some(found.attributes.node),
-                };
-                Some((entry, Some(found)))
-            }
-            OpenListing::Names(names) => Some((names.get(index)?.clone(), None)),
-        }
-    }
-
-    /// The open directory behind a handle.
-    ///
-    /// # Errors
-    /// [`ViewError::Stale`] for a handle that is not open.
-    pub fn directory_handle(&self, handle: HandleId) -> Result<DirectoryHandle, ViewError> {
-        match self.handles.get(handle)? {
-            Handle::Listed(listing) => Ok(DirectoryHandle(listing)),
-            _ => Err(ViewError::NotADirectory),
-        }
     }
 
     /// Makes a directory: registry levels and `<inc>` as rez does, and below `.sys`.
@@ -248,6 +222,70 @@ impl View {
     }
 }
 
-/// An open directory, as it was when it was opened.
+/// The names of a directory, each in a place of its own.
 #[derive(Clone)]
-pub struct DirectoryHandle(Arc<OpenListing>);
+pub struct Listed(Names);
+
+#[derive(Clone)]
+enum Names {
+    Payload(Arc<Directory>),
+    /// A place is empty when its name is gone.
+    Places(Arc<[Option<DirectoryEntry>]>),
+}
+
+/// What stands in one place of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A name, with its attributes where a look-up is not needed to know them.
+    Entry(DirectoryEntry, Option<Found>),
+    /// Nothing any more.
+    Gone,
+    /// No place comes after this one.
+    End,
+}
+
+impl Listed {
+    /// What stands in a place.
+    #[must_use]
+    pub fn place(&self, place: usize) -> Place {
+        match &self.0 {
+            Names::Payload(directory) => {
+                let Some(entry) = directory.listing.entries().get(place) else { return Place::End };
+                let found = entry_found(directory, place);
+                let entry = DirectoryEntry {
+                    name: entry.name.clone(),
+                    kind: found.attributes.kind,
+                    node: Some(found.attributes.node),
+                };
+                Place::Entry(entry, Some(found))
+            }
+            Names::Places(places) => match places.get(place) {
+                Some(Some(entry)) => Place::Entry(entry.clone(), None),
+                Some(None) => Place::Gone,
+                None => Place::End,
+            },
+        }
+    }
+}
+
+/// Names in the places that they have in `former`, and new ones after them.
+fn in_places(names: Vec<DirectoryEntry>, former: Option<&Listed>) -> Vec<Option<DirectoryEntry>> {
+    let Some(Listed(Names::Places(former))) = former else {
+        return names.into_iter().map(Some).collect();
+    };
+    let known: HashMap<_, _> = (former.iter().enumerate())
+        .filter_map(|(place, entry)| Some((&entry.as_ref()?.name, place)))
+        .collect();
+    // Mostly of names that are gone: whoever is still in it must bear with a new order.
+    if former.len() > MOST_GONE + 2 * names.len() {
+        return names.into_iter().map(Some).collect();
+    }
+    let mut places = vec![None; former.len()];
+    for entry in names {
+        match known.get(&entry.name) {
+            Some(place) => places[*place] = Some(entry),
+            None => places.push(Some(entry)),
+        }
+    }
+    places
+}

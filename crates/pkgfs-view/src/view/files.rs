@@ -158,7 +158,6 @@ impl View {
                 let text = mark.as_ref().map_or(&[][..], |mark| &mark.text);
                 Ok(span(text, offset, size).to_vec())
             }
-            Handle::Listed(_) => Err(ViewError::IsADirectory),
         }
     }
 
@@ -250,7 +249,7 @@ impl View {
             }
             Handle::Mark(id, part, written) => {
                 let mut registry = self.registry.lock();
-                let slot = registry.slot_mut(id).ok_or(ViewError::NotFound)?;
+                let mut slot = registry.slot_mut(id).ok_or(ViewError::NotFound)?;
                 if part == Part::Json && slot.registration.is_some() {
                     return Err(ViewError::ReadOnly);
                 }
@@ -270,7 +269,6 @@ impl View {
                 Ok(data.len())
             }
             Handle::Payload(_) => Err(ViewError::ReadOnly),
-            Handle::Listed(_) => Err(ViewError::IsADirectory),
         }
     }
 

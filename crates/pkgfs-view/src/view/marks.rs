@@ -34,7 +34,7 @@ impl View {
             Some(id) => id,
             None => registry.insert(Slot::new(level, entry.stem())),
         };
-        let slot = registry.slot_mut(id).ok_or(ViewError::Stale)?;
+        let mut slot = registry.slot_mut(id).ok_or(ViewError::Stale)?;
         let mark = Mark {
             text: Vec::new(),
             mtime: Timestamp::now(),
@@ -50,7 +50,8 @@ impl View {
             return Err(ViewError::Exists);
         }
         *place = Some(mark);
-        let attributes = self.slot_attributes(id, part, slot).ok_or(ViewError::Stale)?;
+        let attributes = self.slot_attributes(id, part, &slot).ok_or(ViewError::Stale)?;
+        drop(slot);
         drop(registry);
         let handle = self.handles.add(Handle::Mark(id, part, Arc::default()));
         Ok((Found { attributes, name: Keep::Never, values: Keep::Never }, handle))
@@ -94,7 +95,7 @@ impl View {
         let known = blocking(move || store.register(new)).await?;
         self.tombstones.lift(&known.handle_key);
         let mut registry = self.registry.lock();
-        if let Some(slot) = registry.slot_mut(id) {
+        if let Some(mut slot) = registry.slot_mut(id) {
             slot.registration = Some(known.id);
             slot.handle = Some(handle);
         }

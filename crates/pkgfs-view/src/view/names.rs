@@ -223,7 +223,7 @@ impl View {
         }
         let listed = self.payloads.directory(wanted).await?;
         if let Some(Node::Slot(id, _)) = node.decode()
-            && let Some(slot) = self.registry.lock().slot_mut(id)
+            && let Some(mut slot) = self.registry.lock().slot_mut(id)
         {
             slot.root_mtime = Some(listed.listing.attributes().mtime);
         }
@@ -239,7 +239,7 @@ impl View {
         };
         let Some(registration) = unknown else { return Ok(()) };
         if let Some(root) = self.payloads.known(registration, b"")?
-            && let Some(slot) = self.registry.lock().slot_mut(id)
+            && let Some(mut slot) = self.registry.lock().slot_mut(id)
         {
             slot.root_mtime = Some(root.listing.attributes().mtime);
         }

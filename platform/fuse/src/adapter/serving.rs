@@ -1,6 +1,12 @@
 //! What a mode does at opens, reads and closes.
 
-use std::{fs::File, sync::Arc};
+use std::{
+    fs::File,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use fuser::{FileHandle, FopenFlags, INodeNo, InitFlags, KernelConfig, ReplyOpen, Request};
 use pkgfs_view::{HandleId, Opener, View, ViewError};
@@ -16,15 +22,24 @@ pub(crate) struct Serving {
     mode: Mode,
     backing: Backing,
     implicit: Implicit,
+    /// The kernel can do without opening directories.
+    no_opendir: AtomicBool,
 }
 
 impl Serving {
     pub(crate) fn new(mode: Mode) -> Arc<Self> {
-        Arc::new(Self { mode, backing: Backing::default(), implicit: Implicit::default() })
+        Arc::new(Self {
+            mode,
+            backing: Backing::default(),
+            implicit: Implicit::default(),
+            no_opendir: AtomicBool::default(),
+        })
     }
 
     /// Asks the kernel for what the mode needs. One that lacks it reads through us.
     pub(crate) fn negotiate(&self, config: &mut KernelConfig) {
+        let offered = config.capabilities().contains(InitFlags::FUSE_NO_OPENDIR_SUPPORT);
+        self.no_opendir.store(offered, Ordering::Relaxed);
         if self.mode == Mode::Passthrough {
             let offered = config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok();
             if !offered || config.set_max_stack_depth(STACK_DEPTH).is_err() {
@@ -36,6 +51,10 @@ impl Serving {
 
     pub(crate) fn is_stateless(&self) -> bool {
         self.mode == Mode::Stateless
+    }
+
+    pub(crate) fn opens_no_directory(&self) -> bool {
+        self.no_opendir.load(Ordering::Relaxed)
     }
 
     /// Who makes a request that opens a file. Without OPENs the kernel reads by itself what its page

@@ -1,0 +1,95 @@
+//! Telling platforms of directories whose names have changed.
+//!
+//! A platform may keep a listing for ever. Whatever makes a name show or vanish passes here: a
+//! directory that is made or removed, and a slot, which is compared with what it showed before when
+//! whoever changes it lets go of it.
+
+use std::ops::{Deref, DerefMut};
+
+use super::{LevelPath, Payload, Registry, Slot};
+use crate::{
+    NodeId,
+    caches::ListingNotices,
+    node::{LevelId, Node, SlotId},
+};
+
+/// A slot that is being changed.
+pub(crate) struct SlotMut<'registry> {
+    slot: &'registry mut Slot,
+    shown: Shown,
+    told: &'registry Told,
+}
+
+/// Where notices go; nowhere while no platform can have a listing.
+#[derive(Default)]
+pub(super) struct Told(Option<ListingNotices>);
+
+/// What the listing of its directory has of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shown {
+    json: bool,
+    copying: bool,
+    payload: Payload,
+    epoch: u64,
+}
+
+impl Shown {
+    fn of(slot: &Slot) -> Self {
+        Self {
+            json: slot.json.is_some(),
+            copying: slot.copying.is_some(),
+            payload: slot.payload,
+            epoch: slot.epoch,
+        }
+    }
+}
+
+impl Registry {
+    /// From now on platforms are told of listings.
+    pub(crate) fn tell_of_listings(&mut self, notices: ListingNotices) {
+        self.told = Told(Some(notices));
+    }
+
+    pub(crate) fn slot_mut(&mut self, id: SlotId) -> Option<SlotMut<'_>> {
+        let slot = self.slots.get_mut(&id)?;
+        Some(SlotMut { shown: Shown::of(slot), slot, told: &self.told })
+    }
+
+    /// A name was made or removed in the directory that this one lies in.
+    pub(super) fn tell_above(&mut self, path: &LevelPath) {
+        let above = path.parent().map(|parent| self.level_id(&parent));
+        self.told.of(above.map_or(NodeId::ROOT, |level| Node::Level(level).into()));
+    }
+
+    pub(super) fn tell_level(&self, level: LevelId) {
+        self.told.of(Node::Level(level).into());
+    }
+}
+
+impl Told {
+    fn of(&self, directory: NodeId) {
+        self.0.iter().for_each(|notices| notices.send(directory));
+    }
+}
+
+impl Deref for SlotMut<'_> {
+    type Target = Slot;
+
+    fn deref(&self) -> &Slot {
+        self.slot
+    }
+}
+
+impl DerefMut for SlotMut<'_> {
+    fn deref_mut(&mut self) -> &mut Slot {
+        self.slot
+    }
+}
+
+impl Drop for SlotMut<'_> {
+    fn drop(&mut self) {
+        if Shown::of(self.slot) != self.shown {
+            self.told.of(Node::Level(self.slot.level).into());
+        }
+    }
+}
