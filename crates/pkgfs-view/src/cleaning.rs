@@ -94,6 +94,7 @@ impl View {
         let sys = self.store.sys_dir();
         let registered = self.registered_keys();
         let store = Arc::clone(&self.store);
+        self.open_blobs.close();
         let (report, reclaimed) = blocking(move || {
             clean_to_delete(&sys.join("to_delete"), &mut report)?;
             clean_pending(&sys.join("pending"), &registered, &mut report)?;

@@ -30,6 +30,7 @@ mod hydration;
 mod lock;
 mod maintenance;
 mod node;
+mod open_blobs;
 mod payload;
 mod problems;
 mod profiles;

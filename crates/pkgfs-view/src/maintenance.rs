@@ -112,6 +112,7 @@ impl View {
     fn replaced(&self, id: SlotId) {
         let mut registry = self.registry.lock();
         let Some(mut slot) = registry.slot_mut(id) else { return };
+        self.open_blobs.close();
         slot.epoch += 1;
         self.notices.name(self.level_node(slot.level), slot.stem.as_bytes());
     }

@@ -210,6 +210,7 @@ impl View {
             tracing::info!(variant = %handle.uri(), "removed");
         }
         self.payloads.forget(registration);
+        self.open_blobs.close();
         self.foresight.forget(registration);
         self.profiles.ahead.forget(registration);
         let store = Arc::clone(&self.store);

@@ -50,15 +50,17 @@ impl Mount {
         config.acl = SessionACL::All;
         let held = Arc::<Held>::default();
         let listings = Arc::<Listings>::default();
+        let serving = Serving::new(options.mode);
         let adapter = Adapter {
             view: Arc::clone(&view),
-            serving: Serving::new(options.mode),
+            serving: Arc::clone(&serving),
             runtime: runtime.clone(),
             held: Arc::clone(&held),
             listings: Arc::clone(&listings),
         };
         let session = Session::from_fd(adapter, device, SessionACL::All, config)?;
-        let caches = Arc::new(KernelCaches { kernel: session.notifier(), held, listings, runtime });
+        let caches =
+            Arc::new(KernelCaches { kernel: session.notifier(), held, serving, listings, runtime });
         view.add_caches(Arc::downgrade(&caches) as _);
         let (sender, ended) = watch::channel(false);
         thread::Builder::new().name("session".into()).spawn(move || {
@@ -88,6 +90,7 @@ impl Mount {
 struct KernelCaches {
     kernel: Notifier,
     held: Arc<Held>,
+    serving: Arc<Serving>,
     listings: Arc<Listings>,
     runtime: tokio::runtime::Handle,
 }
@@ -106,6 +109,7 @@ impl KernelCaches {
 impl Caches for KernelCaches {
     fn forget_name(&self, parent: NodeId, name: &[u8]) {
         use std::os::unix::ffi::OsStrExt;
+        self.serving.close_idle();
         self.held.wait(ino(parent));
         Self::told(self.kernel.inval_entry(ino(parent), std::ffi::OsStr::from_bytes(name)));
     }

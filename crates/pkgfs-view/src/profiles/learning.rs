@@ -21,6 +21,8 @@ use crate::{View, ViewError, view::blocking};
 
 /// How often launches are looked at while any goes on.
 const LOOK: Duration = Duration::from_millis(500);
+/// The task rests this long when it has caught up, so that not each open has to wake it.
+const REST: Duration = Duration::from_millis(5);
 /// Processes above one that are looked at.
 const MOST_ANCESTORS: usize = 32;
 
@@ -47,6 +49,9 @@ impl View {
 async fn learn(view: Weak<View>, mut messages: Messages) {
     let mut learning = Learning { launches: Launches::default() };
     loop {
+        if messages.0.is_empty() {
+            tokio::time::sleep(REST).await;
+        }
         let message = if learning.launches.any() {
             match tokio::time::timeout(LOOK, messages.0.recv()).await {
                 Ok(None) => return,

@@ -97,6 +97,10 @@ impl View {
 
     /// The bytes of a payload file if they are in the store.
     fn local_file(&self, key: pkgfs_store::FileKey) -> Result<Option<Arc<File>>, ViewError> {
+        if let Some((digest, file)) = self.open_blobs.of(key) {
+            self.recency.blob_used(digest);
+            return Ok(Some(file));
+        }
         let Some(digest) = self.store.content(key)? else { return Ok(None) };
         let Some(file) = self.store.open_blob(&digest)? else {
             self.problems.tell(format!("blob {digest} was lost from the store; fetched again"));
@@ -104,7 +108,9 @@ impl View {
             return Ok(None);
         };
         self.recency.blob_used(digest);
-        Ok(Some(Arc::new(file)))
+        let file = Arc::new(file);
+        self.open_blobs.keep(key, digest, &file);
+        Ok(Some(file))
     }
 
     /// Makes a file and opens it for writing.

@@ -1,12 +1,15 @@
 //! Handing the kernel the store's own files.
 //!
 //! The kernel refuses (EIO) an inode that is open in two ways at once, or with two files; so for as
-//! long as any handle of it is open, the way of the first stays that of all.
+//! long as any handle of it is open, the way of the first stays that of all. A file stays registered
+//! for a while after its last close, since most are opened again, and until a name is forgotten:
+//! the kernel keeps its bytes on the disk meanwhile.
 
 use std::{
     collections::HashMap,
     fs::File,
     io,
+    num::NonZeroUsize,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,14 +17,29 @@ use std::{
 };
 
 use fuser::BackingId;
+use lru::LruCache;
 use parking_lot::Mutex;
+
+/// Files that stay registered though nobody has them open.
+const MOST_IDLE: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
 /// How each inode is open.
 #[derive(Default)]
 pub(crate) struct Backing {
     /// The kernel refused what it will refuse for every file.
     given_up: AtomicBool,
-    open: Mutex<HashMap<u64, Open>>,
+    inodes: Mutex<Inodes>,
+}
+
+struct Inodes {
+    open: HashMap<u64, Open>,
+    idle: LruCache<u64, Arc<BackingId>>,
+}
+
+impl Default for Inodes {
+    fn default() -> Self {
+        Self { open: HashMap::new(), idle: LruCache::new(MOST_IDLE) }
+    }
 }
 
 struct Open {
@@ -39,10 +57,10 @@ impl Backing {
         local: Option<Arc<File>>,
         register: impl FnOnce(&File) -> io::Result<BackingId>,
     ) -> Option<Arc<BackingId>> {
-        let mut open = self.open.lock();
+        let Inodes { open, idle } = &mut *self.inodes.lock();
         let state = open.entry(ino).or_insert_with(|| {
             let local = local.filter(|_| !self.given_up.load(Ordering::Relaxed));
-            let file = local.and_then(|local| match register(&local) {
+            let file = idle.pop(&ino).or_else(|| match register(&*local?) {
                 Ok(id) => Some(Arc::new(id)),
                 Err(error) => {
                     self.refused(&error);
@@ -57,13 +75,20 @@ impl Backing {
 
     /// One handle less.
     pub(crate) fn close(&self, ino: u64) {
-        let mut open = self.open.lock();
+        let Inodes { open, idle } = &mut *self.inodes.lock();
         if let Some(state) = open.get_mut(&ino) {
             state.handles -= 1;
-            if state.handles == 0 {
-                open.remove(&ino);
+            if state.handles == 0
+                && let Some(file) = open.remove(&ino).and_then(|state| state.file)
+            {
+                idle.push(ino, file);
             }
         }
+    }
+
+    /// Lets go of files that nobody has open.
+    pub(crate) fn close_idle(&self) {
+        let _idle = std::mem::replace(&mut self.inodes.lock().idle, LruCache::new(MOST_IDLE));
     }
 
     /// No file is handed over from now on.

@@ -95,6 +95,11 @@ impl Serving {
         reply.opened(fh, how);
     }
 
+    /// A name means something else from now on: nothing is kept of what it may have meant.
+    pub(crate) fn close_idle(&self) {
+        self.backing.close_idle();
+    }
+
     /// A handle of this inode is closed.
     pub(crate) fn closed(&self, ino: INodeNo, fh: FileHandle) {
         if self.is_stateless() {
