@@ -131,8 +131,21 @@ fn fill(tree: &mut Tree, dice: &mut Dice, parent: &[u8], names: &[&[u8]], most: 
     }
 }
 
-const FILENAMES: [&[&str]; 5] =
-    [&["package"], &["package"], &["pkg", "package"], &["pkg"], &["package", "pkg"]];
+/// Names of definition files: one, several, the same twice, none, and whatever else a user may set.
+const FILENAMES: [&[&str]; 12] = [
+    &["package"],
+    &["package"],
+    &["package"],
+    &["pkg", "package"],
+    &["package", "pkg"],
+    &["pkg"],
+    &["pkg", "other"],
+    &["package", "package"],
+    &["PACKAGE", "pkg"],
+    &["1/package", "package"],
+    &["package.py", ""],
+    &[],
+];
 
 fn rules(dice: &mut Dice) -> Rules {
     Rules {
