@@ -11,3 +11,4 @@ mod oracle;
 mod own_data;
 mod pinned;
 mod tree;
+mod unused;

@@ -96,7 +96,7 @@ pub(crate) fn settle(directory: &Path) {
     set_back(directory, Duration::from_secs(3600));
 }
 
-/// Sets a directory's modification time to so long ago.
-pub(crate) fn set_back(directory: &Path, age: Duration) {
-    fs::File::open(directory).unwrap().set_modified(SystemTime::now() - age).unwrap();
+/// Sets a file's or a directory's modification time to so long ago.
+pub(crate) fn set_back(path: &Path, age: Duration) {
+    fs::File::open(path).unwrap().set_modified(SystemTime::now() - age).unwrap();
 }
