@@ -44,6 +44,7 @@ mod targets;
 mod tombstones;
 mod view;
 mod warming;
+mod whereabouts;
 mod writable;
 
 pub use attributes::{Caller, Found, Keep, Lookup, NodeAttributes, NodeKind};
@@ -64,4 +65,5 @@ pub use status::{Amount, Registrations, VariantState, VariantStatus, ViewStatus}
 pub use targets::Target;
 pub use view::{DirectoryEntry, DirectoryHandle, Statistics, View, ViewSettings};
 pub use warming::{WarmLimits, WarmProgress, WarmReport, Warming};
+pub use whereabouts::RepositoryPlace;
 pub use writable::Change;
