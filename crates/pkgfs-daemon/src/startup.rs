@@ -10,7 +10,7 @@ use pkgfs_origin::{Origin, OriginError, OriginSettings};
 use pkgfs_rez::{Locations, RezSettings};
 use pkgfs_rez_worker::{RezWorker, RezWorkerSettings};
 use pkgfs_store::Store;
-use pkgfs_view::{ProfileSettings, View, ViewSettings};
+use pkgfs_view::{ProfileSettings, RepositoryPlace, View, ViewSettings};
 use rustix::process::{Resource, Rlimit, getegid, geteuid, getrlimit, setrlimit};
 
 use crate::{DaemonError, Settings, rez_settings};
@@ -48,11 +48,12 @@ pub(crate) async fn open(settings: &Settings, store: Arc<Store>) -> Result<Opene
         RezWorker::new(RezWorkerSettings { command, deadline })
     });
     // Handles hold real paths, so what they are compared with must be one too.
-    if let Ok(local) = origin.canonical(rez.local_packages_path.as_ref()).await {
-        rez.local_packages_path = local.to_string_lossy().into_owned();
+    let local = rez.local_packages_path.clone();
+    if let Ok(real) = origin.canonical(local.as_ref()).await {
+        rez.local_packages_path = real.to_string_lossy().into_owned();
     }
     if settings.repositories.is_empty() {
-        repositories = repositories_of(&origin, &rez).await;
+        repositories = repositories_of(&origin, &rez, &local).await;
     }
     let seconds = Duration::from_secs;
     let view = View::open(
@@ -81,28 +82,26 @@ pub(crate) async fn open(settings: &Settings, store: Arc<Store>) -> Result<Opene
 }
 
 /// Where rez itself looks for packages, less the local builds, which are never served. What
-/// does not exist, or is no directory, is passed over, as rez does. The path of local builds
-/// must be real.
-async fn repositories_of(origin: &Origin, rez: &RezSettings) -> Vec<PathBuf> {
-    let mut real: Vec<PathBuf> = Vec::new();
-    for path in &rez.packages_path {
-        let found = match origin.canonical(path.as_ref()).await {
-            Ok(path) => origin.stat(&path).await.map(|stat| stat.is_dir().then_some(path)),
-            Err(error) => Err(error),
-        };
-        let found = match found {
-            Ok(Some(found)) => found,
-            Ok(None) | Err(OriginError::NotFound { .. } | OriginError::NotADirectory { .. }) => {
-                continue;
-            }
+/// does not exist, or is no directory, is missing: rez passes it over until it is there.
+/// `local` is the path of local builds as it is set; that in `rez` must be real.
+async fn repositories_of(origin: &Origin, rez: &RezSettings, local: &str) -> Vec<RepositoryPlace> {
+    let mut places = Vec::new();
+    for path in rez.packages_path.iter().map(PathBuf::from) {
+        let place = match origin.real_directory(&path).await {
+            Ok(Some(real)) => RepositoryPlace::Known(real),
+            // Other kinds of repositories are no paths.
+            Ok(None) if !path.is_absolute() => continue,
+            Ok(None) => RepositoryPlace::Missing(path),
             // Storage that does not answer is no reason to leave it out.
-            Err(_) => PathBuf::from(path),
+            Err(_) => RepositoryPlace::Known(path),
         };
-        if !real.contains(&found) && found != Path::new(&rez.local_packages_path) {
-            real.push(found);
+        let (RepositoryPlace::Known(at) | RepositoryPlace::Missing(at)) = &place;
+        let is_local = [local, &rez.local_packages_path].iter().any(|local| at == Path::new(local));
+        if !is_local && !places.contains(&place) {
+            places.push(place);
         }
     }
-    real
+    places
 }
 
 /// The repositories by their real paths. Storage that does not answer is no reason not
@@ -110,7 +109,7 @@ async fn repositories_of(origin: &Origin, rez: &RezSettings) -> Vec<PathBuf> {
 async fn repositories(
     origin: &Origin,
     settings: &Settings,
-) -> Result<(Vec<PathBuf>, Vec<String>), DaemonError> {
+) -> Result<(Vec<RepositoryPlace>, Vec<String>), DaemonError> {
     let mut real = Vec::new();
     let mut notes = Vec::new();
     for path in &settings.repositories {
@@ -133,5 +132,5 @@ async fn repositories(
         }
     }
     real.dedup();
-    Ok((real, notes))
+    Ok((real.into_iter().map(RepositoryPlace::Known).collect(), notes))
 }

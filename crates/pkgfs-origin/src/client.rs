@@ -114,6 +114,21 @@ impl Origin {
         }
     }
 
+    /// The real path of a directory; `None` where a path leads to nothing, or to anything else.
+    ///
+    /// # Errors
+    /// Any failure but that.
+    pub async fn real_directory(&self, path: &Path) -> Result<Option<PathBuf>, OriginError> {
+        let found = match self.canonical(path).await {
+            Ok(path) => self.stat(&path).await.map(|stat| stat.is_dir().then_some(path)),
+            Err(error) => Err(error),
+        };
+        match found {
+            Err(OriginError::NotFound { .. } | OriginError::NotADirectory { .. }) => Ok(None),
+            found => found,
+        }
+    }
+
     /// The `user.*` extended attributes of a path; a link is not followed. None where
     /// storage has no such thing.
     ///

@@ -4,6 +4,9 @@
 //! believed only if its checksum is right and it says itself that it is of this repository and these
 //! rules. It is replaced by rename, and only if it would say something else; nobody locks it, and of
 //! two who replace it at once the later one stays. Every failure is the same as there being no index.
+//!
+//! Its modification time says, to the day, when it was last used. Who replaces an index removes those
+//! that nobody has used for [`KEPT`]: their repositories are gone, or scanned under other rules.
 
 use std::{
     collections::HashMap,
@@ -11,6 +14,7 @@ use std::{
     io::Write,
     os::unix::{ffi::OsStrExt, fs::DirBuilderExt},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +23,11 @@ use crate::{Rules, family::Family};
 
 /// The version of the format: whoever changes what the structures here encode to counts it up.
 const VERSION: u8 = 1;
+const DAY: Duration = Duration::from_secs(86_400);
+/// How long an index is kept that nobody uses.
+const KEPT: Duration = Duration::from_secs(90 * DAY.as_secs());
+/// What an index is called until it is whole.
+const UNFINISHED: &str = ".new-";
 /// Version and checksum.
 const HEADER: usize = 1 + blake3::OUT_LEN;
 
@@ -69,10 +78,12 @@ impl Index {
     pub(crate) fn keep(self, families: Vec<(String, Family)>) {
         let content = Content { repository: self.repository, rules: self.rules, families };
         let Ok(body) = postcard::to_stdvec(&content) else { return };
-        if body != self.read {
-            // A home that cannot be written to is a scan without an index.
-            let _ = replace(&self.file, &body);
-        }
+        // A home that cannot be written to is a scan without an index.
+        let _ = if body == self.read {
+            note_use(&self.file)
+        } else {
+            replace(&self.file, &body).and_then(|()| remove_unused(&self.file))
+        };
     }
 }
 
@@ -96,9 +107,36 @@ fn header(body: &[u8]) -> [u8; HEADER] {
 fn replace(file: &Path, body: &[u8]) -> std::io::Result<()> {
     let directory = file.parent().unwrap_or(Path::new("/"));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let mut temporary = tempfile::Builder::new().prefix(".new-").tempfile_in(directory)?;
+    let mut temporary = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(directory)?;
     temporary.write_all(&header(body))?;
     temporary.write_all(body)?;
     temporary.persist(file)?;
     Ok(())
+}
+
+fn note_use(file: &Path) -> std::io::Result<()> {
+    if is_older(&file.metadata()?, DAY) {
+        fs::File::open(file)?.set_modified(SystemTime::now())?;
+    }
+    Ok(())
+}
+
+/// Removes what lies unused beside an index.
+fn remove_unused(file: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(file.parent().unwrap_or(Path::new("/")))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.as_bytes();
+        let is_ours = name.starts_with(UNFINISHED.as_bytes())
+            || (name.len() == 32 && name.iter().all(u8::is_ascii_hexdigit));
+        if is_ours && is_older(&entry.metadata()?, KEPT) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file's time is so long past; one in the future is not.
+fn is_older(metadata: &fs::Metadata, age: Duration) -> bool {
+    metadata.modified().is_ok_and(|time| time.elapsed().is_ok_and(|elapsed| elapsed > age))
 }

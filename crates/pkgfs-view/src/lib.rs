@@ -45,6 +45,7 @@ mod targets;
 mod tombstones;
 mod view;
 mod warming;
+mod whereabouts;
 mod writable;
 
 pub use attributes::{Caller, Found, Keep, Lookup, NodeAttributes, NodeKind};
@@ -65,4 +66,5 @@ pub use status::{Amount, Registrations, VariantState, VariantStatus, ViewStatus}
 pub use targets::Target;
 pub use view::{DirectoryEntry, Listed, Place, Statistics, View, ViewSettings};
 pub use warming::{WarmLimits, WarmProgress, WarmReport, Warming};
+pub use whereabouts::RepositoryPlace;
 pub use writable::Change;

@@ -23,7 +23,9 @@ use pkgfs_store::{
 };
 use tokio::sync::OnceCell;
 
-use crate::{ViewError, hydration::Wanted, node::MOST_ENTRIES, view::blocking};
+use crate::{
+    ViewError, hydration::Wanted, node::MOST_ENTRIES, view::blocking, whereabouts::Whereabouts,
+};
 
 /// Entries of listings kept decoded in memory, about 120 bytes each.
 const MOST_KEPT: usize = 200_000;
@@ -54,13 +56,13 @@ pub(crate) struct Payloads {
     store: Arc<Store>,
     origin: Origin,
     /// Canonical locations of the repositories whose content may stand in for links.
-    repositories: Vec<PathBuf>,
+    repositories: Arc<Whereabouts>,
     kept: Mutex<Kept>,
     under_way: Mutex<HashMap<Place, Arc<OnceCell<Arc<Directory>>>>>,
 }
 
 impl Payloads {
-    pub(crate) fn new(store: Arc<Store>, origin: Origin, repositories: Vec<PathBuf>) -> Self {
+    pub(crate) fn new(store: Arc<Store>, origin: Origin, repositories: Arc<Whereabouts>) -> Self {
         Self { store, origin, repositories, kept: Mutex::default(), under_way: Mutex::default() }
     }
 
@@ -184,7 +186,7 @@ impl Payloads {
     fn bounds(&self, wanted: &Origination) -> Result<LinkBounds, ViewError> {
         let mut above = self.known(wanted.registration, b"")?;
         let root = above.as_ref().map_or(&wanted.source, |root| &root.source);
-        let mut bounds = LinkBounds::of_variant(root.clone(), self.repositories.clone());
+        let mut bounds = LinkBounds::of_variant(root.clone(), self.repositories.known());
         for part in wanted.path.split(|byte| *byte == b'/') {
             let Some(holder) = above.take() else { break };
             let Some(index) = holder.listing.find(part) else { break };

@@ -132,7 +132,7 @@ impl View {
         by_handle: bool,
     ) -> Result<SlotId, NotRegistered> {
         if by_handle && self.settings.shared {
-            let named = self.repositories.locations();
+            let named = self.repositories.locations().await.map_err(NotOffered::from)?;
             let own = self.settings.locations.at_canonical(&handle).location;
             if !named.iter().any(|location| location.as_os_str() == own.as_str()) {
                 return Err(NotRegistered::NotNamed(handle.location));

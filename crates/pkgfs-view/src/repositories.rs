@@ -18,6 +18,7 @@ use pkgfs_rez_worker::{RezError, RezWorker};
 use crate::{
     asked::Asked,
     definitions::{Defined, Definitions, Place},
+    whereabouts::Whereabouts,
 };
 
 /// A variant that may be served.
@@ -47,8 +48,7 @@ pub(crate) enum NotOffered {
 
 pub(crate) struct Repositories {
     origin: Origin,
-    /// As rez computes them: absolute, links resolved.
-    locations: Vec<PathBuf>,
+    whereabouts: Arc<Whereabouts>,
     /// Other spellings of locations.
     aliases: Locations,
     rez: RezSettings,
@@ -71,7 +71,7 @@ enum Root {
 impl Repositories {
     pub(crate) fn new(
         origin: Origin,
-        locations: Vec<PathBuf>,
+        whereabouts: Arc<Whereabouts>,
         aliases: Locations,
         rez: RezSettings,
         worker: Option<RezWorker>,
@@ -82,7 +82,7 @@ impl Repositories {
         let (directories, roots) = (Asked::new(valid), Asked::new(valid));
         Self {
             origin,
-            locations,
+            whereabouts,
             aliases,
             rez,
             worker,
@@ -93,12 +93,14 @@ impl Repositories {
         }
     }
 
-    pub(crate) fn locations(&self) -> &[PathBuf] {
-        &self.locations
+    /// Where those that are there lie, as rez computes it: absolute, links resolved.
+    pub(crate) async fn locations(&self) -> Result<Vec<PathBuf>, OriginError> {
+        self.whereabouts.all().await
     }
 
     /// Forgets what origin said.
     pub(crate) fn forget(&self) {
+        self.whereabouts.forget();
         self.definitions.forget(None);
         self.directories.forget();
         self.roots.forget();
@@ -106,7 +108,7 @@ impl Repositories {
 
     /// Whether some repository has a directory at this path below it.
     pub(crate) async fn have(&self, below: &Path) -> Result<bool, OriginError> {
-        for location in &self.locations {
+        for location in self.locations().await? {
             let path = location.join(below);
             let there = self
                 .directories
@@ -139,7 +141,8 @@ impl Repositories {
             versions.push(None);
         }
         let mut places = Vec::new();
-        for location in &self.locations {
+        let locations = self.locations().await?;
+        for location in &locations {
             places.extend(versions.iter().map(|version| (location, *version)));
         }
         let mut found = Vec::new();
@@ -189,8 +192,11 @@ impl Repositories {
     /// The handles of all variants of the newest package that a request asks for.
     pub(crate) async fn requested(&self, request: &str) -> Result<Vec<VariantHandle>, RezError> {
         let worker = self.worker()?;
+        // Whether one turns up is for look-ups to find out, which can say that storage fails.
+        let _ = self.locations().await;
+        let known = self.whereabouts.known();
         let locations: Vec<_> =
-            self.locations.iter().filter_map(|path| path.to_str().map(str::to_owned)).collect();
+            known.iter().filter_map(|path| path.to_str().map(str::to_owned)).collect();
         let newest = worker.newest(request, &locations).await?;
         Ok(newest.map(|package| package.handles().collect()).unwrap_or_default())
     }

@@ -17,6 +17,8 @@ use crate::{
 pub struct ViewStatus {
     /// Repositories that look-ups are answered from.
     pub repositories: Vec<PathBuf>,
+    /// Repositories that rez looks in and that are not there, by the paths that are set.
+    pub missing_repositories: Vec<PathBuf>,
     /// Registered variants, by how their bytes are had.
     pub registrations: Registrations,
     /// Files of known directories, and their bytes.
@@ -132,7 +134,8 @@ impl View {
             }
         }
         ViewStatus {
-            repositories: self.settings.repositories.clone(),
+            repositories: self.whereabouts.known(),
+            missing_repositories: self.whereabouts.missing(),
             registrations,
             known,
             hydrated,

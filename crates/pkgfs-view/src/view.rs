@@ -42,6 +42,7 @@ use crate::{
     repositories::Repositories,
     tombstones::Tombstones,
     warming::Warmings,
+    whereabouts::{RepositoryPlace, Whereabouts},
     writable::Writable,
 };
 
@@ -54,8 +55,8 @@ const MOST_USED: u64 = 80;
 /// How the view behaves.
 #[derive(Debug, Clone)]
 pub struct ViewSettings {
-    /// Where rez's repositories lie, as rez names them: absolute, links resolved.
-    pub repositories: Vec<PathBuf>,
+    /// Where rez's repositories lie.
+    pub repositories: Vec<RepositoryPlace>,
     /// Other spellings of repositories' locations, in handles that were written elsewhere.
     pub locations: Locations,
     /// rez's own settings.
@@ -86,6 +87,7 @@ pub struct View {
     pub(crate) store: Arc<Store>,
     pub(crate) origin: Origin,
     pub(crate) registry: Mutex<Registry>,
+    pub(crate) whereabouts: Arc<Whereabouts>,
     pub(crate) repositories: Repositories,
     pub(crate) payloads: Arc<Payloads>,
     pub(crate) hydration: Arc<Hydration>,
@@ -149,20 +151,23 @@ impl View {
         }
         store.clear_tombstones(Tombstones::expired(settings.tombstone))?;
         let tombstones = Tombstones::new(settings.tombstone, store.tombstones()?);
+        let whereabouts = Arc::new(Whereabouts::new(
+            origin.clone(),
+            settings.rez.local_packages_path.clone().into(),
+            settings.repositories.clone(),
+            settings.believe,
+        ));
         let repositories = Repositories::new(
             origin.clone(),
-            settings.repositories.clone(),
+            Arc::clone(&whereabouts),
             settings.locations.clone(),
             settings.rez.clone(),
             settings.rez_worker.clone(),
             device,
             settings.believe,
         );
-        let payloads = Arc::new(Payloads::new(
-            Arc::clone(&store),
-            origin.clone(),
-            settings.repositories.clone(),
-        ));
+        let payloads =
+            Arc::new(Payloads::new(Arc::clone(&store), origin.clone(), Arc::clone(&whereabouts)));
         let hydration = Hydration::start(origin.clone(), Arc::clone(&store), Arc::clone(&problems))
             .map_err(io(store.dir().to_path_buf()))?;
         let notices = Notices::start().map_err(io(store.dir().to_path_buf()))?;
@@ -170,6 +175,7 @@ impl View {
         let (profiles, messages) = Profiles::new(settings.profiles, origin.parallel());
         let view = Arc::new(Self {
             registry: Mutex::new(registry),
+            whereabouts,
             repositories,
             payloads,
             hydration,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use pkgfs_tests::{MountOptions, Scene};
+use pkgfs_tests::{MountOptions, Mounted, Scene, VariantHandle};
 use serde_json::json;
 
 use crate::oracle::{NEWEST, ask, commands};
@@ -41,14 +41,16 @@ fn repositories_are_those_rez_looks_in_less_the_local_one() {
     };
     let mounted = scene.mount(&options);
     let home = mounted.store().with_file_name("home").join("three");
-    // Made too late for this daemon, in time for the next.
+    assert_eq!(mounted.view()["repositories"], json!([at("one"), at("two")]));
+    let missing = json!([at("missing"), at("file"), home]);
+    assert_eq!(mounted.view()["missing_repositories"], missing);
     fs::create_dir_all(home.join("tool/1.0")).unwrap();
     fs::write(home.join("tool/1.0/package.py"), "cachable = True\n").unwrap();
-    assert_eq!(mounted.view()["repositories"], json!([at("one"), at("two")]));
     mounted.remount();
     assert_eq!(mounted.view()["repositories"], json!([at("one"), at("two"), home]));
     let said = mounted.pkgfs(&["status"]).good().out;
-    for shown in [at("one"), at("two"), home.display().to_string()] {
+    let gone = format!("{}: missing", at("missing"));
+    for shown in [at("one"), at("two"), home.display().to_string(), gone] {
         assert!(said.contains(&shown), "{said}");
     }
     assert!(!said.contains(&at("local")), "{said}");
@@ -59,4 +61,58 @@ fn repositories_are_those_rez_looks_in_less_the_local_one() {
     }
     let local = ask(NEWEST, &options, &[&scene.path("local")]);
     assert!(!mounted.mountpoint().join(&local[0].variants[0].path).exists());
+}
+
+#[test]
+fn a_repository_that_is_missing_at_the_start_is_served_once_it_is_there() {
+    let scene = Scene::new();
+    let at = |name: &str| scene.path(name).to_str().unwrap().to_owned();
+    let (first, late, local) = (at("first"), at("late"), at("local"));
+    let release = |name: &str, tool: &str| {
+        fs::create_dir_all(scene.path(name).join(tool).join("1.0")).unwrap();
+        let definition = scene.path(name).join(tool).join("1.0/package.py");
+        fs::write(definition, "cachable = True\n").unwrap();
+    };
+    release("first", "early");
+    symlink("elsewhere/local", &local).unwrap();
+    let options = |configuration: &str| MountOptions {
+        serves_look_ups: false,
+        rez_settings: json!({
+            "packages_path": [local, late, first, at("elsewhere/local"), at("elsewhere/late")],
+            "local_packages_path": local,
+        }),
+        configuration: configuration.to_owned(),
+        ..MountOptions::default()
+    };
+    let [mounted, doubting] = ["registration.miss_seconds = 3600", "registration.miss_seconds = 0"]
+        .map(|configuration| scene.mount(&options(configuration)));
+    let handle = |name: &str, tool: &str| VariantHandle {
+        location: at(name),
+        ..scene.repository().handle(tool, "1.0", None)
+    };
+    let is_there = |mounted: &Mounted, name: &str, tool: &str| {
+        let handle = handle(name, tool);
+        let place = mounted.mountpoint().join(tool).join("1.0").join(handle.h4());
+        place.join("a/package.py").exists()
+    };
+    for mounted in [&mounted, &doubting] {
+        assert!(is_there(mounted, "first", "early"));
+        assert!(!is_there(mounted, "elsewhere/late", "new"));
+        assert_eq!(mounted.view()["repositories"], json!([first]));
+        assert!(mounted.view()["missing_repositories"].as_array().unwrap().contains(&json!(late)));
+    }
+    release("elsewhere/late", "new");
+    release("elsewhere/local", "built");
+    symlink("elsewhere/late", &late).unwrap();
+    assert!(is_there(&doubting, "elsewhere/late", "new"));
+    assert!(!is_there(&doubting, "elsewhere/local", "built"), "local builds are never served");
+    // By its real path, in the place that rez gives it, and once.
+    let all = json!([at("elsewhere/late"), first]);
+    assert_eq!(doubting.view()["repositories"], all);
+    assert_eq!(doubting.view()["missing_repositories"], json!([]));
+    // What is believed for long is asked anew after a flush.
+    assert!(!is_there(&mounted, "elsewhere/late", "new"));
+    let _ = mounted.pkgfs(&["flush", mounted.mountpoint().to_str().unwrap()]).good();
+    assert!(is_there(&mounted, "elsewhere/late", "new"));
+    assert_eq!(mounted.view()["repositories"], all);
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     dice::Dice,
+    fixtures::Fixtures,
     oracle::{ask, ask_each, scratch},
 };
 
@@ -52,30 +53,42 @@ fn hostile_handle(dice: &mut Dice) -> VariantHandle {
 #[test]
 fn hostile_handles_hash_and_compare_as_in_rez() {
     let mut dice = Dice::new(1);
-    let handles: Vec<_> = (0..6_000).map(|_| hostile_handle(&mut dice)).collect();
+    let fixtures = Fixtures::of("handles");
+    let cases: Vec<Value> = fixtures.and((0..6_000).map(|_| hostile_handle(&mut dice).to_dict()));
+    let handles: Vec<_> =
+        cases.iter().map(|case| VariantHandle::from_dict(case).unwrap()).collect();
     // What rez gets is the text of a registration, parsed by Python.
     let texts: Vec<Value> = handles
         .iter()
         .map(|handle| serde_json::from_str(&registration::encode(handle)).unwrap())
         .collect();
-    for (handle, answer) in handles.iter().zip(ask_each("handles", json!(texts))) {
-        let path = ["/cache", &handle.name, handle.version_dir(), &handle.h4()].join("/");
-        assert_eq!(answer["path"], json!(path), "{handle:?}");
-        assert_eq!(answer["equal"], json!(true), "{handle:?}");
-        let dumped: Value = serde_json::from_str(answer["dumped"].as_str().unwrap()).unwrap();
-        assert_eq!(dumped, handle.to_dict());
-        assert_eq!(VariantHandle::from_dict(&dumped).unwrap(), *handle);
+    let answers = ask_each("handles", json!(texts));
+    for ((case, handle), answer) in cases.iter().zip(&handles).zip(answers) {
+        fixtures.check(case, || same(handle, &answer));
     }
+}
+
+/// Asserts that rez puts a handle where we do, and reads what we write.
+fn same(handle: &VariantHandle, answer: &Value) {
+    let path = ["/cache", &handle.name, handle.version_dir(), &handle.h4()].join("/");
+    assert_eq!(answer["path"], json!(path), "{handle:?}");
+    assert_eq!(answer["equal"], json!(true), "{handle:?}");
+    let dumped: Value = serde_json::from_str(answer["dumped"].as_str().unwrap()).unwrap();
+    assert_eq!(dumped, handle.to_dict());
+    assert_eq!(VariantHandle::from_dict(&dumped).unwrap(), *handle);
 }
 
 #[test]
 fn hostile_texts_are_spelled_as_python_spells_them() {
     let mut dice = Dice::new(2);
-    let texts: Vec<_> = (0..5_000).map(|_| dice.text(HOSTILE, 12)).collect();
+    let fixtures = Fixtures::of("texts");
+    let texts: Vec<String> = fixtures.and((0..5_000).map(|_| dice.text(HOSTILE, 12)));
     for (text, answer) in texts.iter().zip(ask_each("texts", json!(texts))) {
-        assert_eq!(answer["repr"], json!(pyrepr::string(text)));
-        assert_eq!(answer["list"], json!(pyrepr::list(&[text, text])));
-        assert_eq!(answer["json"], json!(pyrepr::json_string(text)));
+        fixtures.check(text, || {
+            assert_eq!(answer["repr"], json!(pyrepr::string(text)));
+            assert_eq!(answer["list"], json!(pyrepr::list(&[text, text])));
+            assert_eq!(answer["json"], json!(pyrepr::json_string(text)));
+        });
     }
 }
 

@@ -3,7 +3,7 @@
 use pkgfs_rez::requirement;
 use serde_json::json;
 
-use crate::{dice::Dice, oracle::ask_each};
+use crate::{dice::Dice, fixtures::Fixtures, oracle::ask_each};
 
 fn version(dice: &mut Dice) -> String {
     let tokens = ["0", "1", "2", "10", "007", "alpha", "_", "rc1", "2b", "11"];
@@ -60,18 +60,20 @@ fn spelling(dice: &mut Dice) -> String {
 #[test]
 fn requirements_print_as_in_rez_and_what_it_refuses_is_not_printed() {
     let mut dice = Dice::new(4);
-    let texts: Vec<_> = (0..30_000).map(|_| spelling(&mut dice)).collect();
+    let fixtures = Fixtures::of("requirements");
+    let texts: Vec<String> = fixtures.and((0..30_000).map(|_| spelling(&mut dice)));
     let mut printed = 0;
     for (text, answer) in texts.iter().zip(ask_each("requirements", json!(texts))) {
         let ours = requirement::print(text);
-        if let Some(ours) = &ours {
-            assert_eq!(answer["value"], json!([ours, ours]), "{text:?}: {answer}");
-            printed += 1;
-        } else {
-            // A part that is nothing but a line break is left to rez.
-            let left = ["-\n", "@\n", "#\n", "|\n"].iter().any(|empty| text.contains(empty));
-            assert!(left || answer.get("value").is_none(), "{text:?}: {answer}");
-        }
+        printed += usize::from(ours.is_some());
+        fixtures.check(text, || match ours {
+            Some(ours) => assert_eq!(answer["value"], json!([ours, ours]), "{text:?}: {answer}"),
+            None => {
+                // A part that is nothing but a line break is left to rez.
+                let left = ["-\n", "@\n", "#\n", "|\n"].iter().any(|empty| text.contains(empty));
+                assert!(left || answer.get("value").is_none(), "{text:?}: {answer}");
+            }
+        });
     }
     assert!(printed > 5_000, "{printed} printed");
 }
@@ -79,21 +81,22 @@ fn requirements_print_as_in_rez_and_what_it_refuses_is_not_printed() {
 #[test]
 fn the_spellings_found_in_variants_are_all_printed() {
     let mut dice = Dice::new(5);
-    let texts: Vec<_> = (0..2_000)
-        .map(|_| {
-            let name = dice.pick(&["python", "platform", "arch", "maya", "usd_core", "vfx.base"]);
-            let (major, minor) = (dice.roll(30), dice.roll(12));
-            match dice.roll(6) {
-                0 => name.to_owned(),
-                1 => format!("{name}-{major}"),
-                2 => format!("{name}-{major}.{minor}"),
-                3 => format!("{name}=={major}.{minor}.1"),
-                4 => format!("{name}>={major}.{minor}"),
-                _ => format!("{name}-{major}.{minor}+<{}", major + 1),
-            }
-        })
-        .collect();
+    let fixtures = Fixtures::of("common_requirements");
+    let texts: Vec<String> = fixtures.and((0..2_000).map(|_| {
+        let name = dice.pick(&["python", "platform", "arch", "maya", "usd_core", "vfx.base"]);
+        let (major, minor) = (dice.roll(30), dice.roll(12));
+        match dice.roll(6) {
+            0 => name.to_owned(),
+            1 => format!("{name}-{major}"),
+            2 => format!("{name}-{major}.{minor}"),
+            3 => format!("{name}=={major}.{minor}.1"),
+            4 => format!("{name}>={major}.{minor}"),
+            _ => format!("{name}-{major}.{minor}+<{}", major + 1),
+        }
+    }));
     for (text, answer) in texts.iter().zip(ask_each("requirements", json!(texts))) {
-        assert_eq!(answer["value"][0], json!(requirement::print(text)), "{text}");
+        fixtures.check(text, || {
+            assert_eq!(answer["value"][0], json!(requirement::print(text)), "{text}");
+        });
     }
 }

@@ -1,9 +1,9 @@
 //! A request takes the versions that rez says it takes.
 
 use pkgfs_rez::requirement::Request;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::{dice::Dice, oracle::ask_each};
+use crate::{dice::Dice, fixtures::Fixtures, oracle::ask_each};
 
 fn version(dice: &mut Dice) -> String {
     let tokens = [
@@ -73,28 +73,32 @@ fn request(dice: &mut Dice) -> String {
     format!("{prefix}{name}{separator}{range}")
 }
 
+/// Asserts that a request takes what rez says; how many versions that are.
+fn same(text: &str, versions: &[String], answer: &Value) -> usize {
+    let Some(request) = Request::parse(text) else {
+        assert!(answer.get("error").is_some(), "{text:?}: {answer}");
+        return 0;
+    };
+    let takes = versions.iter().map(|version| request.takes(request.name(), Some(version)));
+    let takes: Vec<_> = takes.collect();
+    let ours: Vec<_> =
+        [json!(request.name())].into_iter().chain(takes.iter().map(|t| json!(t))).collect();
+    assert_eq!(answer["value"], json!(ours), "{text:?} {versions:?}: {answer}");
+    takes.iter().filter(|takes| **takes).count()
+}
+
 #[test]
 fn a_request_takes_what_rez_says() {
     let mut dice = Dice::new(12);
-    let cases: Vec<_> = (0..12_000)
-        .map(|_| {
-            let mut versions: Vec<_> = (0..10).map(|_| version(&mut dice)).collect();
-            versions.push(String::new());
-            (request(&mut dice), versions)
-        })
-        .collect();
+    let fixtures = Fixtures::of("versions");
+    let cases: Vec<(String, Vec<String>)> = fixtures.and((0..12_000).map(|_| {
+        let mut versions: Vec<_> = (0..10).map(|_| version(&mut dice)).collect();
+        versions.push(String::new());
+        (request(&mut dice), versions)
+    }));
     let mut taken = 0;
-    for ((text, versions), answer) in cases.iter().zip(ask_each("taken", json!(cases))) {
-        let Some(request) = Request::parse(text) else {
-            assert!(answer.get("error").is_some(), "{text:?}: {answer}");
-            continue;
-        };
-        let takes = versions.iter().map(|version| request.takes(request.name(), Some(version)));
-        let takes: Vec<_> = takes.collect();
-        taken += takes.iter().filter(|takes| **takes).count();
-        let ours: Vec<_> =
-            [json!(request.name())].into_iter().chain(takes.iter().map(|t| json!(t))).collect();
-        assert_eq!(answer["value"], json!(ours), "{text:?} {versions:?}: {answer}");
+    for (case, answer) in cases.iter().zip(ask_each("taken", json!(cases))) {
+        taken += fixtures.check(case, || same(&case.0, &case.1, &answer));
     }
     // Taking nothing would agree for most.
     assert!(taken > 10_000, "{taken}");

@@ -1,13 +1,20 @@
 //! Repositories by chance: every feature, hostile names, and what happens to them later.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
+use pkgfs_rez::RezSettings;
 use pkgfs_scan::{Options, Rules};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     dice::Dice,
-    oracle::{VERSIONS, ask, assert_same, in_memory, ours, scan, without_index},
-    tree::{Tree, What, at, make, settle},
+    fixtures::Fixtures,
+    oracle::{VERSIONS, ask, assert_same, in_memory, ours, scan, settings, without_index},
+    tree::{Name, Tree, What, at, make, settle},
 };
 
 const REPOSITORIES: usize = 1000;
@@ -73,14 +80,23 @@ const FAMILY: &[&[u8]] = &[
 const VERSION: &[&[u8]] =
     &[b"package.py", b"package.yaml", b"pkg.py", b"pkg.yaml", b"package.txt", b"python", b".py"];
 
+/// A repository, the rules to enumerate it under, and what happens to it later.
+#[derive(Serialize, Deserialize)]
+struct Case {
+    settings: Value,
+    tree: Tree,
+    added: Tree,
+    removed: Vec<Name>,
+}
+
 /// Mostly directories where `directories`, mostly files elsewhere.
 fn what(dice: &mut Dice, directories: bool) -> What {
     match dice.roll(16) {
         0 => What::Fifo,
-        1 => What::Link("nowhere"),
-        2 => What::Link("1"),
-        3 => What::Link("package.yaml"),
-        4 => What::Link("../bar"),
+        1 => What::Link("nowhere".to_owned()),
+        2 => What::Link("1".to_owned()),
+        3 => What::Link("package.yaml".to_owned()),
+        4 => What::Link("../bar".to_owned()),
         5 => What::File,
         6 => What::Directory,
         _ if directories => What::Directory,
@@ -103,8 +119,9 @@ fn fill(tree: &mut Tree, dice: &mut Dice, parent: &[u8], names: &[&[u8]], most: 
             // rez fails on anything else.
             kind = What::File;
         }
-        tree.push((path.clone(), kind));
-        if kind == What::Directory {
+        let is_directory = kind == What::Directory;
+        tree.push((Name(path.clone()), kind));
+        if is_directory {
             match is_version {
                 true => fill(tree, dice, &path, VERSION, 3),
                 false if parent.is_empty() => fill(tree, dice, &path, FAMILY, 9),
@@ -114,11 +131,28 @@ fn fill(tree: &mut Tree, dice: &mut Dice, parent: &[u8], names: &[&[u8]], most: 
     }
 }
 
+/// Names of definition files: one, several, the same twice, none, and whatever else a user may set.
+const FILENAMES: [&[&str]; 12] = [
+    &["package"],
+    &["package"],
+    &["package"],
+    &["pkg", "package"],
+    &["package", "pkg"],
+    &["pkg"],
+    &["pkg", "other"],
+    &["package", "package"],
+    &["PACKAGE", "pkg"],
+    &["1/package", "package"],
+    &["package.py", ""],
+    &[],
+];
+
 fn rules(dice: &mut Dice) -> Rules {
-    let names: [&[&str]; 5] =
-        [&["package"], &["package"], &["pkg", "package"], &["pkg"], &["package", "pkg"]];
     Rules {
-        package_filenames: names[dice.roll(5)].iter().map(ToString::to_string).collect(),
+        package_filenames: FILENAMES[dice.roll(FILENAMES.len())]
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         check_package_definition_files: dice.once_in(2),
         allow_unversioned_packages: !dice.once_in(4),
         file_lock_dir: [None, None, Some(".lock"), Some("locks"), Some("foo.py")][dice.roll(5)]
@@ -126,28 +160,43 @@ fn rules(dice: &mut Dice) -> Rules {
     }
 }
 
-/// Later, something is added, and something goes: whatever is not a definition in a version, the
-/// one change that an index is allowed to miss.
-fn change(dice: &mut Dice, repository: &std::path::Path, tree: &Tree) {
-    let mut more = Tree::new();
-    fill(&mut more, dice, b"", ROOT, 2);
-    for (name, _) in tree.iter().filter(|(_, what)| *what == What::Directory) {
-        match name.iter().filter(|byte| **byte == b'/').count() {
-            0 => fill(&mut more, dice, name, FAMILY, 2),
-            1 if fs::read_dir(at(repository, name)).is_ok_and(|entries| entries.count() == 0) => {
-                fill(&mut more, dice, name, VERSION, 2);
+impl Case {
+    /// A repository, and what is added and what goes later: whatever is not a definition in a version,
+    /// the one change that an index is allowed to miss.
+    fn random(dice: &mut Dice) -> Self {
+        let mut tree = Tree::new();
+        fill(&mut tree, dice, b"", ROOT, 24);
+        let mut added = Tree::new();
+        fill(&mut added, dice, b"", ROOT, 2);
+        for (Name(name), _) in tree.iter().filter(|(_, what)| *what == What::Directory) {
+            let below = [name, &b"/"[..]].concat();
+            match name.iter().filter(|byte| **byte == b'/').count() {
+                0 => fill(&mut added, dice, name, FAMILY, 2),
+                1 if tree.iter().all(|(Name(other), _)| !other.starts_with(&below)) => {
+                    fill(&mut added, dice, name, VERSION, 2);
+                }
+                _ => {}
             }
-            _ => {}
         }
+        let names = tree.iter().map(|(name, _)| name);
+        let high = names.filter(|name| name.0.iter().filter(|byte| **byte == b'/').count() < 2);
+        let removed = high.filter(|_| dice.once_in(12)).cloned().collect();
+        Self { settings: settings(&rules(dice)), tree, added, removed }
     }
-    make(repository, &more);
-    for (name, _) in tree.iter().filter(|(name, _)| name.iter().filter(|b| **b == b'/').count() < 2)
-    {
-        let path = at(repository, name);
-        if dice.once_in(12) && path.symlink_metadata().is_ok() {
-            match path.symlink_metadata().unwrap().is_dir() {
-                true => fs::remove_dir_all(path).unwrap(),
-                false => fs::remove_file(path).unwrap(),
+
+    fn rules(&self) -> Rules {
+        (&serde_json::from_value::<RezSettings>(self.settings.clone()).unwrap()).into()
+    }
+
+    fn change(&self, repository: &Path) {
+        make(repository, &self.added);
+        for Name(name) in &self.removed {
+            let path = at(repository, name);
+            match path.symlink_metadata() {
+                Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path).unwrap(),
+                Ok(_) => fs::remove_file(path).unwrap(),
+                // It went along with its directory, or a link was in the way of it.
+                Err(_) => {}
             }
         }
     }
@@ -157,40 +206,36 @@ fn change(dice: &mut Dice, repository: &std::path::Path, tree: &Tree) {
 fn generated_repositories_are_enumerated_as_rez_does_also_from_an_index_and_after_changes() {
     let place = in_memory();
     let index = Options { index: Some(place.path().join("index")), ..Options::default() };
+    let fixtures = Fixtures::of("repositories");
     let mut dice = Dice::new(41);
-    let mut cases: Vec<(PathBuf, Rules)> = Vec::new();
-    let mut trees = Vec::new();
-    for number in 0..REPOSITORIES {
-        let repository = place.path().join(number.to_string());
-        let mut tree = Tree::new();
-        fill(&mut tree, &mut dice, b"", ROOT, 24);
-        make(&repository, &tree);
-        settle(&repository);
-        cases.push((repository, rules(&mut dice)));
-        trees.push(tree);
+    let cases: Vec<Case> = fixtures.and((0..REPOSITORIES).map(|_| Case::random(&mut dice)));
+    let asked: Vec<(PathBuf, Rules)> = cases
+        .iter()
+        .enumerate()
+        .map(|(number, case)| (place.path().join(number.to_string()), case.rules()))
+        .collect();
+    for (case, (repository, _)) in cases.iter().zip(&asked) {
+        make(repository, &case.tree);
+        settle(repository);
     }
     let compare = |when: &str, ways: &[(&str, &Options)]| {
         for version in VERSIONS {
-            let answers = ask(version, &cases);
+            let answers = ask(version, &asked);
             let packages: usize = answers.iter().map(Vec::len).sum();
             assert!(packages > 3 * REPOSITORIES, "{packages} packages are too few to compare");
-            for (((repository, rules), theirs), tree) in cases.iter().zip(answers).zip(&trees) {
+            for ((case, (repository, rules)), theirs) in cases.iter().zip(&asked).zip(answers) {
                 for (way, options) in ways {
                     let found = ours(&scan(repository, rules, options));
-                    let shown = |(name, what): &(Vec<u8>, What)| {
-                        format!("{} {what:?}", name.escape_ascii())
-                    };
-                    let tree: Vec<_> = tree.iter().map(shown).collect();
-                    let about = format!("rez {version}, {when}, {way}: {}", tree.join("\n"));
-                    assert_same(found, theirs.clone(), rules, &about);
+                    let about = format!("rez {version}, {when}, {way}");
+                    fixtures.check(case, || assert_same(found, theirs.clone(), rules, &about));
                 }
             }
         }
     };
     let fresh = without_index();
     compare("as made", &[("without index", &fresh), ("first", &index), ("again", &index)]);
-    for ((repository, _), tree) in cases.iter().zip(&trees) {
-        change(&mut dice, repository, tree);
+    for (case, (repository, _)) in cases.iter().zip(&asked) {
+        case.change(repository);
     }
     compare("changed", &[("with the index from before", &index), ("without index", &fresh)]);
 }

@@ -4,8 +4,11 @@
 #[path = "../../../pkgfs-rez/tests/rez/dice.rs"]
 #[allow(dead_code, reason = "not every test rolls in every way")]
 mod dice;
+#[path = "../../../pkgfs-rez/tests/rez/fixtures.rs"]
+mod fixtures;
 mod generated;
 mod oracle;
 mod own_data;
 mod pinned;
 mod tree;
+mod unused;

@@ -57,15 +57,7 @@ pub(crate) fn ask(version: &str, cases: &[(PathBuf, Rules)]) -> Vec<Vec<Row>> {
         .unwrap();
     let asked: Vec<Value> = cases
         .iter()
-        .map(|(repository, rules)| {
-            let settings = json!({
-                "package_filenames": rules.package_filenames,
-                "check_package_definition_files": rules.check_package_definition_files,
-                "allow_unversioned_packages": rules.allow_unversioned_packages,
-                "file_lock_dir": rules.file_lock_dir,
-            });
-            json!({ "repository": repository, "settings": settings })
-        })
+        .map(|(repository, rules)| json!({ "repository": repository, "settings": settings(rules) }))
         .collect();
     let mut stdin = child.stdin.take().unwrap();
     let writer = thread::spawn(move || stdin.write_all(json!(asked).to_string().as_bytes()));
@@ -76,6 +68,16 @@ pub(crate) fn ask(version: &str, cases: &[(PathBuf, Rules)]) -> Vec<Vec<Row>> {
     let answers: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(answers.len(), cases.len());
     answers.iter().map(|answer| rows(&answer["packages"])).collect()
+}
+
+/// The rules as rez's settings.
+pub(crate) fn settings(rules: &Rules) -> Value {
+    json!({
+        "package_filenames": rules.package_filenames,
+        "check_package_definition_files": rules.check_package_definition_files,
+        "allow_unversioned_packages": rules.allow_unversioned_packages,
+        "file_lock_dir": rules.file_lock_dir,
+    })
 }
 
 fn rows(answer: &Value) -> Vec<Row> {

@@ -9,32 +9,51 @@ use std::{
 };
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use serde::{Deserialize, Serialize};
 
 /// What a name is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum What {
     Directory,
     File,
     Fifo,
     /// A link to what is named, from the link's directory.
-    Link(&'static str),
+    Link(String),
+}
+
+/// A name, which need not be text. A file has it with its bytes as Latin-1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub(crate) struct Name(pub(crate) Vec<u8>);
+
+impl From<String> for Name {
+    fn from(text: String) -> Self {
+        Self(text.chars().map(|character| u8::try_from(character).unwrap()).collect())
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.0.into_iter().map(char::from).collect()
+    }
 }
 
 /// Names and what they are, parents first, relative to the repository. Of two of one name the first
 /// counts, and what lies below anything but a directory is left out.
-pub(crate) type Tree = Vec<(Vec<u8>, What)>;
+pub(crate) type Tree = Vec<(Name, What)>;
 
 /// A tree from text: a line a name, with `/` behind a directory, `|` behind a fifo, ` -> ` before the
 /// target of a link.
-pub(crate) fn parse(text: &'static str) -> Tree {
-    let line = |line: &'static str| {
+pub(crate) fn parse(text: &str) -> Tree {
+    let named = |name: &str| Name(name.into());
+    let line = |line: &str| {
         if let Some((name, target)) = line.split_once(" -> ") {
-            return (name.into(), What::Link(target));
+            return (named(name), What::Link(target.to_owned()));
         }
         match (line.strip_suffix('/'), line.strip_suffix('|')) {
-            (Some(name), _) => (name.into(), What::Directory),
-            (_, Some(name)) => (name.into(), What::Fifo),
-            _ => (line.into(), What::File),
+            (Some(name), _) => (named(name), What::Directory),
+            (_, Some(name)) => (named(name), What::Fifo),
+            _ => (named(line), What::File),
         }
     };
     text.lines().map(str::trim).filter(|text| !text.is_empty()).map(line).collect()
@@ -47,7 +66,7 @@ pub(crate) fn at(repository: &Path, name: &[u8]) -> PathBuf {
 /// Adds a tree to a repository.
 pub(crate) fn make(repository: &Path, tree: &Tree) {
     fs::create_dir_all(repository).unwrap();
-    for (name, what) in tree {
+    for (Name(name), what) in tree {
         let path = at(repository, name);
         let is_in_directory =
             path.parent().unwrap().symlink_metadata().is_ok_and(|parent| parent.is_dir());
@@ -77,7 +96,7 @@ pub(crate) fn settle(directory: &Path) {
     set_back(directory, Duration::from_secs(3600));
 }
 
-/// Sets a directory's modification time to so long ago.
-pub(crate) fn set_back(directory: &Path, age: Duration) {
-    fs::File::open(directory).unwrap().set_modified(SystemTime::now() - age).unwrap();
+/// Sets a file's or a directory's modification time to so long ago.
+pub(crate) fn set_back(path: &Path, age: Duration) {
+    fs::File::open(path).unwrap().set_modified(SystemTime::now() - age).unwrap();
 }

@@ -12,6 +12,7 @@ use crate::output::{bytes, share};
 #[serde(default)]
 struct View {
     repositories: Vec<String>,
+    missing_repositories: Vec<String>,
     registrations: Registrations,
     known: Amount,
     hydrated: Amount,
@@ -132,10 +133,14 @@ pub(super) fn of(reports: &[Report]) -> String {
 }
 
 fn push_view(rows: &mut Vec<(&str, String)>, view: &View) {
-    if view.repositories.is_empty() {
+    if view.repositories.is_empty() && view.missing_repositories.is_empty() {
         rows.push(("repositories", "none; variants appear when rez adds them".to_owned()));
     }
     rows.extend(view.repositories.iter().map(|path| ("repositories", path.clone())));
+    let missing = view.missing_repositories.iter();
+    rows.extend(
+        missing.map(|path| ("repositories", format!("{path}: missing; served once it is there"))),
+    );
     let copying = match view.registrations.copying {
         0 => String::new(),
         count => format!(", {count} being copied in by rez"),
