@@ -86,8 +86,9 @@ fn what_is_read_makes_room_for_more() {
         start.reads(&payload.join(format!("all/d{number:03}/file")), &vec![0x80; SIZE]);
         eventually("the next ones are there", || ahead(&mounted).1 == expected);
     }
-    // Few of them were so late that the start asked for them first.
-    assert!(ahead(&mounted).0 > FILES as u64 / 2);
+    // On a busy machine some are so late that the start asks for them first.
+    let before = ahead(&mounted).0;
+    assert!(before > 2 * unread, "{before}");
     drop(scene);
 }
 
