@@ -12,5 +12,6 @@ mod large;
 mod links;
 mod modes;
 mod programs;
+mod rest;
 mod tree;
 mod users;
