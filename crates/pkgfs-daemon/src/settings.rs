@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use pkgfs_fuse::{Mode, ModeWanted};
+use pkgfs_view::RestOfLargeFiles;
 use serde::{Deserialize, Serialize};
 
 use crate::places;
@@ -90,6 +91,40 @@ pub struct OriginKeys {
     pub parallel: usize,
     /// Seconds to wait for an answer, or for the next progress of a long one.
     pub deadline_seconds: u64,
+    /// What becomes of the bytes of large files that nobody has read.
+    pub rest_of_large_files: RestKey,
+}
+
+/// What becomes of the bytes of a large file that nobody has read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub enum RestKey {
+    #[default]
+    /// They follow when storage is quiet.
+    Background,
+    /// They are not fetched.
+    Never,
+}
+
+impl TryFrom<String> for RestKey {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Ok(match text.as_str() {
+            "background" => Self::Background,
+            "never" => Self::Never,
+            _ => return Err(format!("{text:?} is not one of background, never")),
+        })
+    }
+}
+
+impl From<RestKey> for RestOfLargeFiles {
+    fn from(key: RestKey) -> Self {
+        match key {
+            RestKey::Background => Self::Background,
+            RestKey::Never => Self::Never,
+        }
+    }
 }
 
 /// What makes a variant appear.
@@ -155,7 +190,7 @@ impl Default for Settings {
 
 impl Default for OriginKeys {
     fn default() -> Self {
-        Self { parallel: 16, deadline_seconds: 30 }
+        Self { parallel: 16, deadline_seconds: 30, rest_of_large_files: RestKey::default() }
     }
 }
 

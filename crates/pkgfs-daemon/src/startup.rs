@@ -69,6 +69,7 @@ pub(crate) async fn open(settings: &Settings, store: Arc<Store>) -> Result<Opene
             believe: seconds(settings.registration.miss_seconds),
             tombstone: seconds(settings.registration.tombstone_days.saturating_mul(86_400)),
             freshness: seconds(settings.freshness_minutes.saturating_mul(60)),
+            rest_of_large_files: settings.origin.rest_of_large_files.into(),
             profiles: ProfileSettings {
                 learn: settings.profiles.learn,
                 ahead_bytes: settings.profiles.ahead_megabytes.saturating_mul(1 << 20),

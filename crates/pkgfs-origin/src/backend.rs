@@ -16,7 +16,7 @@ use std::{
 use pkgfs_manifest::{FileState, Listing};
 
 pub use crate::counters::Operation;
-use crate::{Failure, Fetched, LinkBounds, NameKind, Stat};
+use crate::{Failure, Fetched, LinkBounds, NameKind, Rest, Stat};
 pub use posix::Posix;
 
 /// The names in a directory and what they are.
@@ -30,6 +30,10 @@ pub type Xattrs = Vec<(Box<[u8]>, Box<[u8]>)>;
 pub struct Wishes {
     /// Those that were not told before.
     pub bytes: Vec<Range<u64>>,
+    /// The whole file is wanted.
+    pub all: bool,
+    /// How many wishes there were.
+    pub heard: u64,
     /// How often there was reason to look at them.
     pub calls: u64,
 }
@@ -53,10 +57,20 @@ pub trait Observer: Sync {
     fn done_with(&self, file: OwnedFd) {
         drop(file);
     }
-    /// How long nobody has asked for anything, of this request or another: what nobody
+    /// How long nobody has waited for anything, of this request or another: what nobody
     /// waits for is best done then.
     fn quiet(&self) -> Duration {
         Duration::MAX
+    }
+    /// Whether this request may do now what nobody waits for: one at a time may. Its turn ends
+    /// when it [`rests`](Self::rests).
+    fn take_turn(&self) -> bool {
+        true
+    }
+    /// Nobody waits for anything of this request, whose wishes up to this many are fulfilled,
+    /// until there is another wish or it takes its turn.
+    fn rests(&self, heard: u64) {
+        _ = heard;
     }
     /// For a fetch: which bytes somebody waits for, each told once.
     fn wishes(&self) -> Wishes {
@@ -118,7 +132,8 @@ pub trait Backend: Send + Sync {
     fn xattrs(&self, path: &Path, on: &dyn Observer) -> Result<Xattrs, Failure>;
 
     /// Copies a file into `into` from offset 0, without ever making that shorter:
-    /// what an earlier attempt told to be in place stays there.
+    /// what an earlier attempt told to be in place stays there. What nobody waits for follows
+    /// as `rest` says; it may also come sooner.
     ///
     /// # Errors
     /// What storage answered; [`Changed`](crate::Cause::Changed) unless it is in the
@@ -128,6 +143,7 @@ pub trait Backend: Send + Sync {
         path: &Path,
         expected: FileState,
         into: BorrowedFd<'_>,
+        rest: Rest,
         on: &dyn Observer,
     ) -> Result<Fetched, Failure>;
 }

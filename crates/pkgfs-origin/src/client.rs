@@ -24,11 +24,11 @@ use rustix::io::Errno;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Counters, Fetched, LinkBounds, OriginError, OriginSettings, Stat,
+    Counters, Fetched, LinkBounds, OriginError, OriginSettings, Rest, Stat,
     backend::{Names, Xattrs},
     protocol::{Body, Request},
 };
-use job::{Answer, Follower, Job, Reply, Wishes};
+use job::{Answer, Follower, Job, Reply, Wish, Wishes};
 use supervisor::{Event, Supervisor};
 
 /// Shared storage, read by a worker process.
@@ -142,12 +142,14 @@ impl Origin {
     }
 
     /// Copies a file that is in the state `expected` into `into`, an empty file of the
-    /// caller's that nobody else fills. Dropping the [`Fetch`] abandons the copy.
-    pub fn fetch(&self, path: &Path, expected: FileState, into: OwnedFd) -> Fetch {
+    /// caller's that nobody else fills. What nobody asks for follows as `rest` says. While
+    /// nobody waits for any of it, the copy is not counted among the requests under way.
+    /// Dropping the [`Fetch`] abandons it.
+    pub fn fetch(&self, path: &Path, expected: FileState, into: OwnedFd, rest: Rest) -> Fetch {
         let (placed, told) = mpsc::unbounded_channel();
         let wishes = Arc::<Mutex<Wishes>>::default();
         let (done, answer) = oneshot::channel();
-        let request = Request::Fetch { path: path.to_owned(), expected };
+        let request = Request::Fetch { path: path.to_owned(), expected, rest };
         let job = Job {
             path: path.to_owned(),
             request,
@@ -211,10 +213,18 @@ impl Fetch {
         self.told.recv().await
     }
 
-    /// Asks for these bytes before others. What nobody asks for follows when nobody has
-    /// asked for a moment.
+    /// Asks for these bytes before others.
     pub fn want(&self, bytes: Range<u64>) {
-        self.wishes.lock().unwrap_or_else(PoisonError::into_inner).add(bytes);
+        self.wish(Wish::Bytes(bytes));
+    }
+
+    /// Asks for the whole file: from now on it is as with [`Rest::AtOnce`].
+    pub fn want_all(&self) {
+        self.wish(Wish::All);
+    }
+
+    fn wish(&self, wish: Wish) {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner).add(wish);
         if let Some(events) = self.events.upgrade() {
             _ = events.send(Event::Wished);
         }

@@ -44,6 +44,8 @@ pub(crate) enum Request {
         from: u64,
         to: u64,
     },
+    /// Request `id` is to fetch the whole file, as soon as it can.
+    WantAll,
     List {
         #[serde(with = "path_bytes")]
         dir: PathBuf,
@@ -62,7 +64,20 @@ pub(crate) enum Request {
         #[serde(with = "path_bytes")]
         path: PathBuf,
         expected: FileState,
+        rest: Rest,
     },
+}
+
+/// What becomes of those bytes of a long file that nobody waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rest {
+    /// They are fetched from the beginning: the whole file is wanted.
+    AtOnce,
+    /// They follow when nobody has waited for anything of storage for a second, of one file at
+    /// a time. Where storage is never that quiet, they begin to after 30 s.
+    WhenQuiet,
+    /// They are not fetched: the file becomes whole when all of it was asked for.
+    Never,
 }
 
 /// Something the worker says.
@@ -81,6 +96,9 @@ pub(crate) enum Body {
     Alive,
     /// Something about storage that its owner should know: the worker has no log.
     Told(String),
+    /// All that was asked for by the first so many wishes is in place, and nobody waits for what
+    /// is left. Over with the next wish, or when the request is `Alive`.
+    Resting(u64),
     /// These bytes of the file that is fetched are in place.
     Placed(Vec<Range<u64>>),
     Failed(Failure),

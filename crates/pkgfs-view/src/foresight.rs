@@ -29,7 +29,7 @@ use self::{
 };
 use crate::{
     View, ViewError,
-    hydration::Wanted,
+    hydration::{Need, Wanted},
     payload::{Origination, Payloads},
 };
 
@@ -174,7 +174,7 @@ impl View {
             }
             // Whoever asks for it meanwhile does not wait for its turn here.
             if let Ok(None) = view.store.content(wanted.key)
-                && let Ok(flight) = view.fetch_unasked(&wanted)
+                && let Ok(flight) = view.fetch(&wanted, Need::Likely)
                 && !flight.landed().await
             {
                 account.fails(registration);

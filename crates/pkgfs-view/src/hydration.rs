@@ -2,22 +2,27 @@
 //!
 //! The first read of a file that is not local starts a *flight*. A small file arrives in
 //! one answer; for a large one the origin worker fills a partial file, the parts that
-//! readers wait for first. When it is whole, and origin has not changed
-//! meanwhile, it goes to the committer, which makes many blobs durable under one
-//! transaction. The flight stays known until then, so nobody asks origin again in between.
+//! readers wait for first, the rest when storage is quiet or never. When it is whole, and
+//! origin has not changed meanwhile, it goes to the committer, which makes many blobs durable
+//! under one transaction. The flight stays known until then, so nobody asks origin again in
+//! between.
+//!
+//! There are at most [`MOST_PARTIAL`] flights of large files of which nobody waits for
+//! anything, since each holds descriptors: before there is one more, that of them which was
+//! read from longest ago becomes whole at once, or, where the rest is never fetched, is let go
+//! with its bytes: who reads it next begins another.
 //!
 //! Nobody waits without a deadline: origin gives up on a flight that makes no progress.
 
 mod committer;
+mod flight;
 
 use std::{
     collections::HashMap,
     fs::File,
-    ops::Range,
-    os::fd::OwnedFd,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -26,11 +31,15 @@ use std::{
 use futures::FutureExt;
 use parking_lot::Mutex;
 use pkgfs_manifest::FileState;
-use pkgfs_origin::{Origin, OriginError};
-use pkgfs_store::{FileKey, Finished, Partial, Store};
+use pkgfs_origin::{Fetched, Origin, OriginError, Rest};
+use pkgfs_store::{FileKey, Finished, Store};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::committer::{BATCH, Work, commit_batches};
+pub(crate) use self::flight::{Flight, Reached};
+use self::{
+    committer::{BATCH, Work, commit_batches},
+    flight::{Filling, Order, Stage, fill},
+};
 use crate::{ViewError, problems::Problems, spans::Spans};
 
 /// Bytes that wait in memory to be made durable before those who fetch ahead wait, too.
@@ -39,6 +48,41 @@ const MOST_WAITING: u64 = 64 << 20;
 /// Files up to this size come in one answer, and are served from memory until they are
 /// committed.
 pub(crate) const SMALL: u64 = 256 << 10;
+
+/// Large files under way at most, but for those that somebody waits for.
+const MOST_PARTIAL: usize = 64;
+
+/// What becomes of the bytes of a large file that nobody has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestOfLargeFiles {
+    /// They follow when storage is quiet.
+    Background,
+    /// They are not fetched.
+    Never,
+}
+
+/// Who has a file fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Who reads some of it.
+    Read,
+    /// Who asked for all of it.
+    Whole,
+    /// Nobody: it is likely to be asked for. A failure is not told.
+    Likely,
+    /// The same of some parts of it.
+    LikelyParts,
+}
+
+impl Need {
+    fn is_asked(self) -> bool {
+        matches!(self, Self::Read | Self::Whole)
+    }
+
+    fn is_whole(self) -> bool {
+        matches!(self, Self::Whole | Self::Likely)
+    }
+}
 
 /// What to fetch.
 #[derive(Debug, Clone)]
@@ -57,87 +101,10 @@ pub(crate) enum Local {
     Bytes(Arc<[u8]>),
 }
 
-/// One file under way.
-pub(crate) struct Flight {
-    /// For a large file; a small one arrives in one piece.
-    filling: Option<Filling>,
-    stage: watch::Receiver<Stage>,
-    /// Somebody asked for it: a failure is told. Set with all flights locked.
-    asked: AtomicBool,
-}
-
-/// A large file being filled.
-struct Filling {
-    file: Arc<File>,
-    /// Bytes that readers wait for.
-    wishes: mpsc::UnboundedSender<Range<u64>>,
-}
-
-#[derive(Clone)]
-enum Stage {
-    /// These bytes are in place.
-    Filling(Spans),
-    Whole(Local),
-    Failed(ViewError),
-}
-
-impl Flight {
-    /// Waits until these bytes are in place. The second part tells whether all are.
-    pub(crate) async fn reach(&self, bytes: Range<u64>) -> Result<(Local, bool), ViewError> {
-        let mut stage = self.stage.clone();
-        let there = !matches!(&*stage.borrow(), Stage::Filling(spans) if !spans.cover(&bytes));
-        if let (false, Some(filling)) = (there, &self.filling) {
-            // Nobody takes wishes of a flight that has ended.
-            let _ = filling.wishes.send(bytes.clone());
-        }
-        let reached = stage
-            .wait_for(|stage| match stage {
-                Stage::Filling(spans) => spans.cover(&bytes),
-                Stage::Whole(_) | Stage::Failed(_) => true,
-            })
-            .await
-            .map_err(|_| ViewError::Failed)?;
-        match &*reached {
-            Stage::Failed(error) => Err(error.clone()),
-            Stage::Whole(local) => Ok((local.clone(), true)),
-            Stage::Filling(_) => {
-                let filling = self.filling.as_ref().ok_or(ViewError::Failed)?;
-                Ok((Local::File(Arc::clone(&filling.file)), false))
-            }
-        }
-    }
-
-    /// Waits until it has ended, and tells how.
-    pub(crate) async fn outcome(&self) -> Result<(), ViewError> {
-        let mut stage = self.stage.clone();
-        let landed = stage.wait_for(|stage| !matches!(stage, Stage::Filling(_))).await;
-        match landed.as_deref() {
-            Ok(Stage::Failed(error)) => Err(error.clone()),
-            Ok(_) => Ok(()),
-            Err(_) => Err(ViewError::Failed),
-        }
-    }
-
-    /// Whether somebody asked for it.
-    pub(crate) fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::Relaxed)
-    }
-
-    /// Bytes in place while it is under way.
-    pub(crate) fn arrived(&self) -> u64 {
-        match &*self.stage.borrow() {
-            Stage::Filling(spans) => spans.total(),
-            Stage::Whole(_) | Stage::Failed(_) => 0,
-        }
-    }
-
-    /// Waits until it has ended, and tells whether well.
-    pub(crate) async fn landed(&self) -> bool {
-        let mut stage = self.stage.clone();
-        let landed = stage.wait_for(|stage| !matches!(stage, Stage::Filling(_))).await;
-        // An error says that whoever flew it is gone: that is an end, too.
-        matches!(landed.as_deref(), Ok(Stage::Whole(_)))
-    }
+/// How a flight under way ended.
+enum Ended {
+    Arrived(Local, Work),
+    LetGo,
 }
 
 /// All flights of a view.
@@ -145,6 +112,7 @@ pub(crate) struct Hydration {
     origin: Origin,
     store: Arc<Store>,
     problems: Arc<Problems>,
+    rest: RestOfLargeFiles,
     flights: Mutex<HashMap<FileKey, Arc<Flight>>>,
     committer: std::sync::mpsc::Sender<Work>,
     /// Bytes in memory, and files, that wait to be made durable.
@@ -156,12 +124,14 @@ impl Hydration {
         origin: Origin,
         store: Arc<Store>,
         problems: Arc<Problems>,
+        rest: RestOfLargeFiles,
     ) -> std::io::Result<Arc<Self>> {
         let (committer, work) = std::sync::mpsc::channel();
         let hydration = Arc::new(Self {
             origin,
             store,
             problems,
+            rest,
             flights: Mutex::default(),
             committer,
             waiting: watch::Sender::default(),
@@ -179,17 +149,19 @@ impl Hydration {
         self.flights.lock().contains_key(&file)
     }
 
-    /// The flight of this file: the one under way, or a new one. One that nobody `asked`
-    /// for fails in silence.
+    /// The flight of this file: the one under way, or a new one.
     pub(crate) fn fetch(
         self: &Arc<Self>,
         wanted: &Wanted,
-        asked: bool,
+        need: Need,
         on_change: impl FnOnce() + Send + 'static,
     ) -> Result<Arc<Flight>, ViewError> {
         let mut flights = self.flights.lock();
         if let Some(flight) = flights.get(&wanted.key) {
-            flight.asked.fetch_or(asked, Ordering::Relaxed);
+            flight.asked.fetch_or(need.is_asked(), Ordering::Relaxed);
+            if let (Some(filling), true) = (&flight.filling, need.is_whole()) {
+                filling.order_all();
+            }
             return Ok(Arc::clone(flight));
         }
         let (sender, stage) = watch::channel(Stage::Filling(Spans::default()));
@@ -200,25 +172,38 @@ impl Hydration {
             let flying = async move { hydration.read(&wanted).await };
             (None, flying.left_future())
         } else {
+            self.make_room(&mut flights);
             let partial = self.store.partial()?;
             let failed = |error: std::io::Error| crate::error::local(&error);
             let file = Arc::new(partial.file().try_clone().map_err(failed)?);
             let into = partial.try_clone().map_err(failed)?;
             let (filled, stage) = (Arc::clone(&file), sender.clone());
-            let (wishes, wished) = mpsc::unbounded_channel();
-            let flying = async move {
-                let work = hydration.fill(&wanted, partial, into, &stage, wished).await?;
-                Ok((Local::File(filled), work))
+            let (orders, ordered) = mpsc::unbounded_channel();
+            let rest = match (need.is_whole(), self.rest) {
+                (true, _) => Rest::AtOnce,
+                (false, RestOfLargeFiles::Background) => Rest::WhenQuiet,
+                (false, RestOfLargeFiles::Never) => Rest::Never,
             };
-            (Some(Filling { file, wishes }), flying.right_future())
+            let flying = async move {
+                let fetch = hydration.origin.fetch(&wanted.source, wanted.state, into, rest);
+                let filled_by = fill(fetch, &stage, ordered).await?;
+                Ok(filled_by.map_or(Ended::LetGo, |Fetched { digest, size }| {
+                    let work = Work::Keep(Finished { partial, digest, size, file: wanted.key });
+                    Ended::Arrived(Local::File(filled), work)
+                }))
+            };
+            let filling = Filling::new(file, orders, need.is_whole());
+            (Some(filling), flying.right_future())
         };
-        let flight = Arc::new(Flight { filling, stage, asked: AtomicBool::new(asked) });
+        let asked = AtomicBool::new(need.is_asked());
+        let flight = Arc::new(Flight { filling, stage, asked });
         flights.insert(key, Arc::clone(&flight));
         drop(flights);
         let hydration = Arc::clone(self);
+        let this = Arc::downgrade(&flight);
         tokio::spawn(async move {
             match flying.await {
-                Ok((local, work)) => {
+                Ok(Ended::Arrived(local, work)) => {
                     hydration.waiting.send_modify(|(bytes, files)| {
                         *bytes += work.held();
                         *files += 1;
@@ -227,9 +212,12 @@ impl Hydration {
                     let _ = hydration.committer.send(work);
                     sender.send_replace(Stage::Whole(local));
                 }
+                // Whoever let it go has taken it out.
+                Ok(Ended::LetGo) => _ = sender.send_replace(Stage::LetGo),
                 Err(error) => {
-                    let ended = hydration.flights.lock().remove(&key);
-                    if ended.is_some_and(|flight| flight.asked.load(Ordering::Relaxed)) {
+                    let flight = this.upgrade();
+                    hydration.remove(key, &this);
+                    if flight.is_some_and(|flight| flight.is_asked()) {
                         hydration.problems.tell(error.to_string());
                     } else {
                         tracing::debug!(%error, "not fetched ahead");
@@ -244,8 +232,46 @@ impl Hydration {
         Ok(flight)
     }
 
+    /// Takes out a flight, unless it was let go and there is another by now.
+    fn remove(&self, key: FileKey, flight: &Weak<Flight>) {
+        let mut flights = self.flights.lock();
+        if flights.get(&key).is_some_and(|known| std::ptr::eq(Arc::as_ptr(known), flight.as_ptr()))
+        {
+            flights.remove(&key);
+        }
+    }
+
+    /// Sees to it that no more large files are under way than may be, with all flights locked.
+    fn make_room(&self, flights: &mut HashMap<FileKey, Arc<Flight>>) {
+        let since = |(key, flight): (&FileKey, &Arc<Flight>)| {
+            Some((flight.filling()?.rests_since()?, *key))
+        };
+        let resting: Vec<_> = flights.iter().filter_map(since).collect();
+        if resting.len() >= MOST_PARTIAL
+            && let Some((_, oldest)) = resting.into_iter().min_by_key(|(since, _)| *since)
+        {
+            self.end_rest(oldest, flights);
+        }
+    }
+
+    /// Nobody waits for this file: it becomes whole at once, or is let go, with all flights
+    /// locked.
+    fn end_rest(&self, key: FileKey, flights: &mut HashMap<FileKey, Arc<Flight>>) {
+        let Some(filling) = flights.get(&key).and_then(|flight| flight.filling()) else {
+            return;
+        };
+        match self.rest {
+            RestOfLargeFiles::Background => filling.order_all(),
+            RestOfLargeFiles::Never if filling.is_whole() => {}
+            RestOfLargeFiles::Never => {
+                filling.order(Order::LetGo);
+                flights.remove(&key);
+            }
+        }
+    }
+
     /// A small file: whole, in one answer, served before it is written anywhere.
-    async fn read(&self, wanted: &Wanted) -> Result<(Local, Work), OriginError> {
+    async fn read(&self, wanted: &Wanted) -> Result<Ended, OriginError> {
         let changed = || OriginError::Changed { path: wanted.source.clone() };
         let read = self.origin.read(&wanted.source, wanted.state.size).await;
         let (bytes, state) = match read {
@@ -261,35 +287,8 @@ impl Hydration {
             return Err(changed());
         }
         let bytes: Arc<[u8]> = bytes.into();
-        Ok((Local::Bytes(Arc::clone(&bytes)), Work::Write(wanted.key, bytes)))
-    }
-
-    /// A large file: filled by the origin worker, what readers wait for first.
-    async fn fill(
-        &self,
-        wanted: &Wanted,
-        partial: Partial,
-        into: OwnedFd,
-        stage: &watch::Sender<Stage>,
-        mut wished: mpsc::UnboundedReceiver<Range<u64>>,
-    ) -> Result<Work, OriginError> {
-        let mut fetch = self.origin.fetch(&wanted.source, wanted.state, into);
-        loop {
-            tokio::select! {
-                more = fetch.progress() => {
-                    let Some(more) = more else { break };
-                    stage.send_modify(|stage| {
-                        if let Stage::Filling(spans) = stage {
-                            more.into_iter().for_each(|bytes| spans.add(bytes));
-                        }
-                    });
-                }
-                Some(bytes) = wished.recv() => fetch.want(bytes),
-            }
-        }
-        let fetched = fetch.finish().await?;
-        let (digest, size) = (fetched.digest, fetched.size);
-        Ok(Work::Keep(Finished { partial, digest, size, file: wanted.key }))
+        let work = Work::Write(wanted.key, Arc::clone(&bytes));
+        Ok(Ended::Arrived(Local::Bytes(bytes), work))
     }
 
     /// Waits until so little waits to be made durable that more may come.
@@ -308,10 +307,16 @@ impl Hydration {
         }
     }
 
-    /// Waits until what is under way now has ended and all that arrived is durable.
+    /// Waits until what is under way now has ended and all that arrived is durable. The rest of
+    /// large files follows at once, or they are let go.
     pub(crate) async fn settle(&self) {
-        let flights: Vec<_> = self.flights.lock().values().cloned().collect();
-        for flight in flights {
+        let known = {
+            let mut flights = self.flights.lock();
+            let known: Vec<_> = flights.iter().map(|(key, it)| (*key, Arc::clone(it))).collect();
+            known.iter().for_each(|(key, _)| self.end_rest(*key, &mut flights));
+            known
+        };
+        for (_, flight) in known {
             let _ = flight.landed().await;
         }
         self.committed().await;

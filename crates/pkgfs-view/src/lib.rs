@@ -55,6 +55,7 @@ pub use commanded::Report;
 pub use error::ViewError;
 pub use foresight::FetchedAhead;
 pub use handles::HandleId;
+pub use hydration::RestOfLargeFiles;
 pub use maintenance::FlushReport;
 pub use node::NodeId;
 pub use pkgfs_manifest::Timestamp;

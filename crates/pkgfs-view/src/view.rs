@@ -30,7 +30,7 @@ use crate::{
     caches::Notices,
     foresight::Foresight,
     handles::Handles,
-    hydration::Hydration,
+    hydration::{Hydration, RestOfLargeFiles},
     lock::RezLock,
     node::{LevelId, Node, Part, SlotId, WritableId},
     open_blobs::OpenBlobs,
@@ -75,6 +75,8 @@ pub struct ViewSettings {
     pub freshness: Duration,
     /// User and group of the daemon.
     pub owner: (u32, u32),
+    /// What becomes of the bytes of large files that nobody has read.
+    pub rest_of_large_files: RestOfLargeFiles,
     /// What is learnt of launches, and how much is fetched for it.
     pub profiles: ProfileSettings,
     /// Several users are let in: only the repositories named above are acted on.
@@ -168,8 +170,13 @@ impl View {
         );
         let payloads =
             Arc::new(Payloads::new(Arc::clone(&store), origin.clone(), Arc::clone(&whereabouts)));
-        let hydration = Hydration::start(origin.clone(), Arc::clone(&store), Arc::clone(&problems))
-            .map_err(io(store.dir().to_path_buf()))?;
+        let hydration = Hydration::start(
+            origin.clone(),
+            Arc::clone(&store),
+            Arc::clone(&problems),
+            settings.rest_of_large_files,
+        )
+        .map_err(io(store.dir().to_path_buf()))?;
         let notices = Notices::start().map_err(io(store.dir().to_path_buf()))?;
         registry.tell_of_listings(notices.of_listings());
         let (profiles, messages) = Profiles::new(settings.profiles, origin.parallel());

@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     Amount, NodeId, Report, Target, View, ViewError,
-    hydration::Flight,
+    hydration::{Flight, Need},
     node::{Node, Part},
     payload::Payloads,
 };
@@ -220,7 +220,7 @@ impl Job {
             let _turn = view.warmings.turns.clone().acquire_owned().await;
             view.hydration.room().await;
             let wanted = Payloads::wanted(&file.directory, file.index);
-            let fetched = match view.fetch(&wanted) {
+            let fetched = match view.fetch(&wanted, Need::Whole) {
                 Ok(flight) => {
                     active.lock().insert(wanted.key, Arc::clone(&flight));
                     let outcome = flight.outcome().await;

@@ -13,5 +13,6 @@ mod links;
 mod listings;
 mod modes;
 mod programs;
+mod rest;
 mod tree;
 mod users;

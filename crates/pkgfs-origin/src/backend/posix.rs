@@ -20,7 +20,7 @@ use rustix::{
 };
 
 use super::{Backend, Names, Observer, Operation, Xattrs};
-use crate::{Failure, Fetched, LinkBounds, Stat};
+use crate::{Failure, Fetched, LinkBounds, Rest, Stat};
 
 /// Longest list of names, and longest value, that Linux gives (`XATTR_LIST_MAX`).
 const LONGEST_XATTR: usize = 64 << 10;
@@ -90,9 +90,10 @@ impl Backend for Posix {
         path: &Path,
         expected: FileState,
         into: BorrowedFd<'_>,
+        rest: Rest,
         on: &dyn Observer,
     ) -> Result<Fetched, Failure> {
-        copy::fetch(path, expected, into, on)
+        copy::fetch(path, expected, into, rest, on)
     }
 }
 

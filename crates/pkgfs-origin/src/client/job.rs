@@ -46,20 +46,27 @@ pub(crate) struct Follower {
     pub(crate) wishes: Arc<Mutex<Wishes>>,
 }
 
-/// The bytes of a fetch that somebody waits for.
+/// What somebody waits for of a fetch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Bytes(Range<u64>),
+    All,
+}
+
+/// All that somebody has waited for of a fetch.
 #[derive(Debug, Default)]
 pub(crate) struct Wishes {
-    all: Vec<Range<u64>>,
+    all: Vec<Wish>,
     told: usize,
 }
 
 impl Wishes {
-    pub(crate) fn add(&mut self, bytes: Range<u64>) {
-        self.all.push(bytes);
+    pub(crate) fn add(&mut self, wish: Wish) {
+        self.all.push(wish);
     }
 
     /// Those that the worker was not told yet.
-    fn untold(&mut self) -> Vec<Range<u64>> {
+    fn untold(&mut self) -> Vec<Wish> {
         let untold = self.all[self.told..].to_vec();
         self.told = self.all.len();
         untold
@@ -93,7 +100,7 @@ impl Job {
     }
 
     /// Wishes that its worker has not been told yet.
-    pub(crate) fn untold_wishes(&self) -> Vec<Range<u64>> {
+    pub(crate) fn untold_wishes(&self) -> Vec<Wish> {
         self.reply.follower.as_ref().map(|follower| follower.wishes().untold()).unwrap_or_default()
     }
 

@@ -3,7 +3,9 @@
 //!
 //! A request is sent only when a thread of the worker is free to serve it at once, so
 //! its deadline runs from then, or from its last progress. Fetches never take the
-//! last quarter of the threads: a look-up does not wait behind long copies.
+//! last quarter of the threads: a look-up does not wait behind long copies. A fetch of which
+//! nobody waits for anything *rests*: it has no deadline and does not count until there is
+//! another wish or it gets on by itself. Whoever fetches bounds how many there are.
 //!
 //! A request past its deadline is judged by whether the process still speaks (one
 //! that is silent for half a deadline is pinged). If it does, the request fails and
@@ -14,9 +16,10 @@
 
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
-    ops::Range,
     time::{Duration, Instant},
 };
+
+use super::job::Wish;
 
 /// Most workers that one request is given to.
 const TRIES: u8 = 2;
@@ -33,8 +36,8 @@ pub(crate) trait Task {
     fn fills_file(&self) -> bool;
     /// Whether nobody waits for it any more.
     fn is_abandoned(&self) -> bool;
-    /// What its worker has not been told yet of the bytes that somebody waits for.
-    fn untold_wishes(&self) -> Vec<Range<u64>>;
+    /// What its worker has not been told yet of what somebody waits for.
+    fn untold_wishes(&self) -> Vec<Wish>;
 }
 
 /// Limits, as in [`OriginSettings`](crate::OriginSettings).
@@ -59,6 +62,9 @@ struct Flight<T> {
     /// When it was sent or last got on.
     moved: Instant,
     cancelled: bool,
+    /// How many wishes its worker was told.
+    told: u64,
+    resting: bool,
 }
 
 #[derive(Debug)]
@@ -149,9 +155,10 @@ impl<T: Task> Schedule<T> {
     /// Requests for which the worker has a free thread now.
     pub(crate) fn dispatch(&mut self, now: Instant) -> Vec<(u64, &T)> {
         let Some(worker) = &self.worker else { return Vec::new() };
-        let busy = worker.stuck.len() + self.flights.len();
+        let active = || self.flights.values().filter(|flight| !flight.resting);
+        let busy = worker.stuck.len() + active().count();
         let mut free = self.rules.parallel.saturating_sub(busy);
-        let copying = self.flights.values().filter(|f| f.waiting.task.fills_file()).count();
+        let copying = active().filter(|f| f.waiting.task.fills_file()).count();
         let most_copies = self.rules.parallel - self.rules.parallel / 4;
         let mut free_for_copies = most_copies.saturating_sub(copying);
         let first = self.next_id;
@@ -167,7 +174,7 @@ impl<T: Task> Schedule<T> {
             waiting.tries += 1;
             free -= 1;
             free_for_copies -= usize::from(waiting.task.fills_file());
-            let flight = Flight { waiting, moved: now, cancelled: false };
+            let flight = Flight { waiting, moved: now, cancelled: false, told: 0, resting: false };
             self.flights.insert(self.next_id, flight);
             self.next_id += 1;
         }
@@ -256,6 +263,22 @@ impl<T: Task> Schedule<T> {
         Some(&flight.waiting.task)
     }
 
+    /// A request got on, of which nobody may have waited for anything.
+    pub(crate) fn stirs(&mut self, id: u64, now: Instant) {
+        self.got_on(id, now);
+        if let Some(flight) = self.flights.get_mut(&id) {
+            flight.resting = false;
+        }
+    }
+
+    /// A request has fulfilled the first so many wishes, and rests unless there are more.
+    pub(crate) fn rests(&mut self, id: u64, wishes: u64, now: Instant) {
+        self.got_on(id, now);
+        if let Some(flight) = self.flights.get_mut(&id) {
+            flight.resting = flight.told == wishes;
+        }
+    }
+
     /// A request is answered; `None` for one that was given up.
     pub(crate) fn answered(&mut self, id: u64, now: Instant) -> Option<T> {
         self.progress = now;
@@ -279,19 +302,26 @@ impl<T: Task> Schedule<T> {
         .collect()
     }
 
-    /// Bytes that somebody waits for, each told once to a worker.
-    pub(crate) fn wishes(&self) -> Vec<(u64, Range<u64>)> {
-        let of_flight = |(&id, flight): (&u64, &Flight<T>)| {
-            flight.waiting.task.untold_wishes().into_iter().map(move |bytes| (id, bytes))
-        };
-        self.flights.iter().flat_map(of_flight).collect()
+    /// What somebody waits for, each told once to a worker.
+    pub(crate) fn wishes(&mut self, now: Instant) -> Vec<(u64, Wish)> {
+        let mut all = Vec::new();
+        for (id, flight) in &mut self.flights {
+            let wishes = flight.waiting.task.untold_wishes();
+            flight.told += wishes.len() as u64;
+            if flight.resting && !wishes.is_empty() {
+                (flight.resting, flight.moved) = (false, now);
+            }
+            all.extend(wishes.into_iter().map(|wish| (*id, wish)));
+        }
+        all
     }
 
     /// What the passing of time asks for.
     pub(crate) fn tick(&mut self, now: Instant) -> Vec<Due<T>> {
         let deadline = self.rules.deadline;
         let mut due = Vec::new();
-        let late = |id_flight: &(&u64, &Flight<T>)| now >= id_flight.1.moved + deadline;
+        let late =
+            |(_, flight): &(&u64, &Flight<T>)| !flight.resting && now >= flight.moved + deadline;
         let expired: Vec<u64> = self.flights.iter().filter(late).map(|(&id, _)| id).collect();
         if let Some(worker) = &mut self.worker {
             let silent = now.saturating_duration_since(worker.heard);
@@ -305,7 +335,10 @@ impl<T: Task> Schedule<T> {
                 }
                 if worker.stuck.len() * 2 > self.rules.parallel {
                     due.push(Due::Wedged);
-                } else if !self.flights.is_empty() && !worker.pinged && silent >= deadline / 2 {
+                } else if self.flights.values().any(|flight| !flight.resting)
+                    && !worker.pinged
+                    && silent >= deadline / 2
+                {
                     worker.pinged = true;
                     due.push(Due::Ping);
                 }
@@ -323,10 +356,11 @@ impl<T: Task> Schedule<T> {
     /// next.
     pub(crate) fn wake(&self) -> Option<Instant> {
         let deadline = self.rules.deadline;
-        let flights = self.flights.values().map(|flight| flight.moved + deadline);
+        let active = || self.flights.values().filter(|flight| !flight.resting);
+        let flights = active().map(|flight| flight.moved + deadline);
         let fronts = [self.lookups.front(), self.fetches.front()].into_iter().flatten();
         let queued = fronts.map(|waiting| waiting.since.max(self.progress) + deadline);
-        let ping = self.worker.as_ref().filter(|w| !w.pinged && !self.flights.is_empty());
+        let ping = self.worker.as_ref().filter(|w| !w.pinged && active().next().is_some());
         let ping = ping.map(|worker| worker.heard + deadline / 2);
         let idle = self.lookups.is_empty() && self.fetches.is_empty();
         let start = (self.worker.is_none() && !idle).then_some(self.start_after);

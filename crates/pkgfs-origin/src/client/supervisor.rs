@@ -5,7 +5,6 @@
 //! of a worker carry its generation; those of a former one are ignored.
 
 use std::{
-    ops::Range,
     os::fd::OwnedFd,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -21,7 +20,7 @@ use tracing::{info, warn};
 
 use super::{
     conversation::{Outgoing, listen, speak, tell},
-    job::{Answer, Job},
+    job::{Answer, Job, Wish},
     process::{Started, Starter},
     schedule::{Due, Rules, Schedule, Task, Waiting},
 };
@@ -61,7 +60,7 @@ impl Task for Job {
         Job::is_abandoned(self)
     }
 
-    fn untold_wishes(&self) -> Vec<Range<u64>> {
+    fn untold_wishes(&self) -> Vec<Wish> {
         Job::untold_wishes(self)
     }
 }
@@ -199,7 +198,8 @@ impl Supervisor {
         self.schedule.heard(now);
         match message.body {
             Body::Pong => {}
-            Body::Alive => _ = self.schedule.got_on(message.id, now),
+            Body::Alive => self.schedule.stirs(message.id, now),
+            Body::Resting(wishes) => self.schedule.rests(message.id, wishes, now),
             Body::Told(note) => {
                 self.schedule.got_on(message.id, now);
                 warn!("{note}");
@@ -313,10 +313,13 @@ impl Supervisor {
         }
     }
 
-    fn tell_wishes(&self) {
-        let wishes = self.schedule.wishes().into_iter();
-        let want = |(id, bytes): (u64, Range<u64>)| {
-            let request = Request::Want { from: bytes.start, to: bytes.end };
+    fn tell_wishes(&mut self) {
+        let wishes = self.schedule.wishes(Instant::now()).into_iter();
+        let want = |(id, wish)| {
+            let request = match wish {
+                Wish::Bytes(bytes) => Request::Want { from: bytes.start, to: bytes.end },
+                Wish::All => Request::WantAll,
+            };
             Envelope { id, request }
         };
         self.send(wishes.map(want).collect(), Vec::new());

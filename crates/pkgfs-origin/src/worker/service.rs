@@ -36,14 +36,18 @@ struct Task {
 #[derive(Default)]
 struct Steering {
     cancelled: AtomicBool,
+    /// Nobody waits for it.
+    resting: AtomicBool,
+    /// It does what nobody waits for.
+    has_turn: AtomicBool,
     wishes: Mutex<Wishes>,
     called: Condvar,
 }
 
 impl Steering {
-    fn call(&self, wish: Option<Range<u64>>) {
+    fn call(&self, change: impl FnOnce(&mut Wishes)) {
         let mut wishes = locked(&self.wishes);
-        wishes.bytes.extend(wish);
+        change(&mut wishes);
         wishes.calls += 1;
         self.called.notify_all();
     }
@@ -75,8 +79,17 @@ struct Shared {
     queue: Mutex<Queue>,
     more: Condvar,
     ended: Condvar,
-    /// When something was last asked for.
-    asked: Mutex<Instant>,
+    demand: Mutex<Demand>,
+}
+
+/// What somebody waits for.
+struct Demand {
+    /// How many requests; those at rest are none.
+    served: usize,
+    /// When one last came or ended.
+    since: Instant,
+    /// One does what nobody waits for.
+    turn: bool,
 }
 
 /// Serves requests, each on a thread of its own, until the client is gone.
@@ -92,7 +105,7 @@ pub(super) fn serve(backend: Arc<dyn Backend>, sender: Sender, receiver: Receive
         queue: Mutex::default(),
         more: Condvar::new(),
         ended: Condvar::new(),
-        asked: Mutex::new(Instant::now()),
+        demand: Mutex::new(Demand { served: 0, since: Instant::now(), turn: false }),
     });
     shared.add([Turn::Receive]);
     let queue = shared.lock();
@@ -126,7 +139,8 @@ impl Shared {
                 match request {
                     Request::Ping => self.sender.send(id, Default::default(), &Body::Pong, &[]),
                     Request::Cancel => self.cancel(id),
-                    Request::Want { from, to } => self.wish(id, from..to),
+                    Request::Want { from, to } => self.wish(id, |it| it.bytes.push(from..to)),
+                    Request::WantAll => self.wish(id, |it| it.all = true),
                     request => {
                         let fills = matches!(request, Request::Fetch { .. });
                         let into = if fills { receiver.take_file() } else { None };
@@ -147,8 +161,11 @@ impl Shared {
     }
 
     fn task(&self, id: u64, request: Request, into: Option<OwnedFd>) -> Task {
-        *locked(&self.asked) = Instant::now();
         let steering = Arc::<Steering>::default();
+        {
+            let mut demand = locked(&self.demand);
+            (demand.served, demand.since) = (demand.served + 1, Instant::now());
+        }
         self.lock().running.insert(id, steering.clone());
         Task { id, request, into, steering }
     }
@@ -156,14 +173,31 @@ impl Shared {
     fn cancel(&self, id: u64) {
         if let Some(steering) = self.lock().running.get(&id) {
             steering.cancelled.store(true, Ordering::Relaxed);
-            steering.call(None);
+            steering.call(|_| {});
         }
     }
 
-    fn wish(&self, id: u64, bytes: Range<u64>) {
+    fn wish(&self, id: u64, wish: impl FnOnce(&mut Wishes)) {
         if let Some(steering) = self.lock().running.get(&id) {
-            *locked(&self.asked) = Instant::now();
-            steering.call(Some(bytes));
+            steering.call(|wishes| {
+                wish(wishes);
+                wishes.heard += 1;
+            });
+            let mut demand = locked(&self.demand);
+            demand.since = Instant::now();
+            // Whoever comes to rest has looked for wishes with these locked.
+            demand.served += usize::from(steering.resting.swap(false, Ordering::Relaxed));
+        }
+    }
+
+    /// Nobody waits for a request any more, nor does it take its turn.
+    fn unwanted(&self, steering: &Steering) {
+        let mut demand = locked(&self.demand);
+        demand.served -= 1;
+        if steering.has_turn.swap(false, Ordering::Relaxed) {
+            demand.turn = false;
+        } else {
+            demand.since = Instant::now();
         }
     }
 
@@ -194,6 +228,9 @@ impl Shared {
                 }
             };
             self.lock().running.remove(&task.id);
+            if !task.steering.resting.load(Ordering::Relaxed) {
+                self.unwanted(&task.steering);
+            }
             let id = task.id;
             // The file is given back before its fetch is answered; those of storage are
             // closed after it.
@@ -256,12 +293,47 @@ impl Observer for Watch<'_> {
     }
 
     fn quiet(&self) -> Duration {
-        locked(&self.shared.asked).elapsed()
+        let demand = locked(&self.shared.demand);
+        let own = usize::from(!self.task.steering.resting.load(Ordering::Relaxed));
+        if demand.served > own { Duration::ZERO } else { demand.since.elapsed() }
+    }
+
+    fn take_turn(&self) -> bool {
+        let steering = &self.task.steering;
+        if steering.has_turn.load(Ordering::Relaxed) {
+            return true;
+        }
+        {
+            let mut demand = locked(&self.shared.demand);
+            if demand.turn {
+                return false;
+            }
+            demand.turn = true;
+            steering.has_turn.store(true, Ordering::Relaxed);
+            demand.served += usize::from(steering.resting.swap(false, Ordering::Relaxed));
+        }
+        // From now on it can hang.
+        self.alive();
+        true
+    }
+
+    fn rests(&self, heard: u64) {
+        let steering = &self.task.steering;
+        {
+            let wishes = locked(&steering.wishes);
+            if wishes.heard != heard || steering.resting.swap(true, Ordering::Relaxed) {
+                return;
+            }
+            self.shared.unwanted(steering);
+        }
+        let resting = Body::Resting(heard);
+        self.shared.sender.send(self.task.id, self.meter.take(), &resting, &[]);
     }
 
     fn wishes(&self) -> Wishes {
         let mut wishes = locked(&self.task.steering.wishes);
-        Wishes { bytes: std::mem::take(&mut wishes.bytes), calls: wishes.calls }
+        let bytes = std::mem::take(&mut wishes.bytes);
+        Wishes { bytes, ..*wishes }
     }
 
     fn wait(&self, calls: u64, patience: Duration) {
@@ -271,7 +343,7 @@ impl Observer for Watch<'_> {
     }
 
     fn call(&self) {
-        self.task.steering.call(None);
+        self.task.steering.call(|_| {});
     }
 }
 
@@ -291,12 +363,16 @@ fn answer(
         Request::Names(dir) => only(Body::Names(backend.names(dir, on)?)),
         Request::Canonical(path) => only(Body::Canonical(backend.canonical(path, on)?)),
         Request::Xattrs(path) => only(Body::Xattrs(backend.xattrs(path, on)?)),
-        Request::Fetch { path, expected } => match &task.into {
-            Some(into) => only(Body::Fetched(backend.fetch(path, *expected, into.as_fd(), on)?)),
+        Request::Fetch { path, expected, rest } => match &task.into {
+            Some(into) => {
+                only(Body::Fetched(backend.fetch(path, *expected, into.as_fd(), *rest, on)?))
+            }
             None => return Err(Failure::new(path, Cause::Destination(Errno::BADF.raw_os_error()))),
         },
         // The dispatcher's own.
-        Request::Ping | Request::Cancel | Request::Want { .. } => only(Body::Pong),
+        Request::Ping | Request::Cancel | Request::Want { .. } | Request::WantAll => {
+            only(Body::Pong)
+        }
     })
 }
 
@@ -309,6 +385,6 @@ fn path_of(request: &Request) -> &Path {
         | Request::Canonical(path)
         | Request::Xattrs(path)
         | Request::Fetch { path, .. } => path,
-        Request::Ping | Request::Cancel | Request::Want { .. } => Path::new(""),
+        Request::Ping | Request::Cancel | Request::Want { .. } | Request::WantAll => Path::new(""),
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use pkgfs_manifest::{FileState, Listing};
 use pkgfs_origin::{
-    Cause, Failure, Fetched, LinkBounds, Operations, Origin, OriginError, Stat,
+    Cause, Failure, Fetched, LinkBounds, Operations, Origin, OriginError, Rest, Stat,
     backend::{Backend, Names, Observer, Operation, Xattrs},
 };
 use tokio::runtime::Runtime;
@@ -106,11 +106,12 @@ impl Backend for Remote {
         path: &Path,
         expected: FileState,
         into: BorrowedFd<'_>,
+        rest: Rest,
         on: &dyn Observer,
     ) -> Result<Fetched, Failure> {
         let into = into.try_clone_to_owned().unwrap();
         self.ask(on, async {
-            let mut fetch = self.origin.fetch(path, expected, into);
+            let mut fetch = self.origin.fetch(path, expected, into, rest);
             while let Some(bytes) = fetch.progress().await {
                 on.placed(&bytes);
             }

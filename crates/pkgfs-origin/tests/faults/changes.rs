@@ -10,7 +10,7 @@ use std::{
 };
 
 use pkgfs_origin::{
-    Cause,
+    Cause, Rest,
     backend::{Backend, Observer, Operation, Posix},
 };
 
@@ -44,7 +44,7 @@ fn fetch(meddle: impl Fn(&File) + Sync, cancelled: bool) -> Cause {
     let root = scratch();
     let path = file(root.path(), "f", noise(16 << 20));
     let on = Meddler { once: Once::new(), path: &path, meddle, cancelled };
-    Posix.fetch(&path, state(&path), empty().as_fd(), &on).unwrap_err().cause
+    Posix.fetch(&path, state(&path), empty().as_fd(), Rest::AtOnce, &on).unwrap_err().cause
 }
 
 #[test]
@@ -80,6 +80,6 @@ fn a_full_local_disk_is_told_from_a_failure_of_storage() {
     let path = file(root.path(), "f", "content");
     let full = File::options().write(true).open("/dev/full").unwrap();
     let on = Meddler { once: Once::new(), path: &path, meddle: |_: &File| {}, cancelled: false };
-    let failure = Posix.fetch(&path, state(&path), full.as_fd(), &on).unwrap_err();
+    let failure = Posix.fetch(&path, state(&path), full.as_fd(), Rest::AtOnce, &on).unwrap_err();
     assert!(matches!(failure.cause, Cause::Destination(_)), "{failure:?}");
 }

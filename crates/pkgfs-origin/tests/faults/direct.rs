@@ -15,7 +15,10 @@ use fuser::{
     Request,
 };
 use pkgfs_manifest::{FileState, Timestamp};
-use pkgfs_origin::backend::{Backend, Observer, Operation, Posix};
+use pkgfs_origin::{
+    Rest,
+    backend::{Backend, Observer, Operation, Posix},
+};
 use rustix::fs::OFlags;
 
 use crate::harness::{empty, file, noise, scratch, state};
@@ -125,7 +128,7 @@ impl Observer for Unconcerned {
 
 fn copy(path: &Path, is: FileState, content: &[u8]) {
     let into = empty();
-    let fetched = Posix.fetch(path, is, into.as_fd(), &Unconcerned).unwrap();
+    let fetched = Posix.fetch(path, is, into.as_fd(), Rest::AtOnce, &Unconcerned).unwrap();
     assert_eq!(fetched.digest.as_bytes(), blake3::hash(content).as_bytes());
     let mut copied = vec![0; content.len()];
     into.read_exact_at(&mut copied, 0).unwrap();

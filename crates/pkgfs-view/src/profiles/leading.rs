@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     View,
+    hydration::Need,
     payload::{Origination, Payloads},
     registry::Payload,
 };
@@ -120,20 +121,24 @@ impl View {
         self.profiles.ahead.fetching(wanted.key, unread);
         self.hydration.room().await;
         let fetched = async {
-            let flight = self.fetch_unasked(&wanted)?;
+            let parts = !wish.spans.is_empty();
+            let need = if parts { Need::LikelyParts } else { Need::Likely };
+            let flight = self.fetch(&wanted, need)?;
             if flight.is_asked() {
                 // Somebody was there first.
                 self.profiles.ahead.settle(wanted.key, true);
             }
-            if !wish.spans.is_empty() {
+            if parts {
                 let reached = wish.spans.iter().map(|span| flight.reach(span.clone()));
-                join_all(reached).await.into_iter().try_for_each(|reached| reached.map(drop))?;
-                // The rest follows when storage is quiet; others take their turns meanwhile.
-                drop(turn);
+                // The rest is not waited for.
+                join_all(reached).await.into_iter().try_for_each(|reached| reached.map(drop))
+            } else {
+                flight.outcome().await
             }
-            flight.outcome().await
         };
-        if let Err(error) = fetched.await {
+        let fetched = fetched.await;
+        drop(turn);
+        if let Err(error) = fetched {
             self.profiles.ahead.settle(wanted.key, true);
             run.failed(&error);
         }

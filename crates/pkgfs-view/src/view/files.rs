@@ -16,7 +16,7 @@ use crate::{
     Caller, Found, HandleId, Keep, NodeId, Opener, View, ViewError,
     error::local,
     handles::{Handle, OpenPayload, OpenWritable},
-    hydration::{Flight, Local, Wanted},
+    hydration::{Flight, Local, Need, Reached, Wanted},
     node::{Node, Part, WritableId},
     payload::Payloads,
     view::blocking,
@@ -74,7 +74,7 @@ impl View {
                     let _ = open.local.set(Local::File(local));
                 } else if (1..=SMALL).contains(&open.wanted.state.size) {
                     // A failure is the reader's to hear of, if there is one.
-                    let _ = self.fetch(&open.wanted);
+                    let _ = self.fetch(&open.wanted, Need::Read);
                 }
                 Handle::Payload(Arc::new(open))
             }
@@ -198,8 +198,12 @@ impl View {
         if first {
             self.misses.fetch_add(1, Ordering::Relaxed);
         }
-        let flight = self.fetch(&open.wanted)?;
-        let (local, whole) = flight.reach(offset..end).await?;
+        let (local, whole) = loop {
+            let flight = self.fetch(&open.wanted, Need::Read)?;
+            if let Reached::Here(local, whole) = flight.reach(offset..end).await? {
+                break (local, whole);
+            }
+        };
         if let (true, Local::Bytes(content)) = (first, &local) {
             self.foresee(open.wanted.key, Arc::clone(content));
         }
@@ -211,22 +215,14 @@ impl View {
     }
 
     /// The fetch of a file: under way already, or started now.
-    pub(crate) fn fetch(self: &Arc<Self>, wanted: &Wanted) -> Result<Arc<Flight>, ViewError> {
-        self.fetch_for(wanted, true)
-    }
-
-    /// The same for a file that nobody has asked for.
-    pub(crate) fn fetch_unasked(
+    pub(crate) fn fetch(
         self: &Arc<Self>,
         wanted: &Wanted,
+        need: Need,
     ) -> Result<Arc<Flight>, ViewError> {
-        self.fetch_for(wanted, false)
-    }
-
-    fn fetch_for(self: &Arc<Self>, wanted: &Wanted, asked: bool) -> Result<Arc<Flight>, ViewError> {
         let view = Arc::downgrade(self);
         let key = wanted.key;
-        self.hydration.fetch(wanted, asked, move || {
+        self.hydration.fetch(wanted, need, move || {
             if let Some(view) = view.upgrade() {
                 view.outdated(key.directory);
             }

@@ -23,20 +23,21 @@ use super::{
     status::{self, Ask},
 };
 use crate::{
-    Cause, Failure, Fetched,
+    Cause, Failure, Fetched, Rest,
     backend::{Observer, Operation},
 };
 
-/// Most bytes asked for at a time.
+/// Most bytes of a content asked for at a time.
 const CHUNK: u64 = 1 << 20;
 
 pub(super) fn fetch(
     path: &Path,
     expected: FileState,
     into: BorrowedFd<'_>,
+    rest: Rest,
     on: &dyn Observer,
 ) -> Result<Fetched, Failure> {
-    copy(path, expected, into, on).map_err(|failure| match failure.cause {
+    copy(path, expected, into, rest, on).map_err(|failure| match failure.cause {
         // What took a file's place fails in ways of its own when it is opened or read.
         Cause::NotADirectory => Failure::new(path, Cause::Changed),
         Cause::Io(_) | Cause::IsADirectory if is_no_file(path, on) => {
@@ -56,11 +57,12 @@ fn copy(
     path: &Path,
     expected: FileState,
     into: BorrowedFd<'_>,
+    rest: Rest,
     on: &dyn Observer,
 ) -> Result<Fetched, Failure> {
     let mut source = Source::open(path, on)?;
-    if expected.size >= CHUNK {
-        return long::fetch(&source, expected, into);
+    if expected.size > long::CHUNK {
+        return long::fetch(&source, expected, into, rest);
     }
     let mut buffer = vec![0; (expected.size + 1) as usize];
     let mut hasher = blake3::Hasher::new();

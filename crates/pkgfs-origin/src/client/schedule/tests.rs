@@ -18,7 +18,7 @@ impl Task for Asked {
         self.abandoned
     }
 
-    fn untold_wishes(&self) -> Vec<std::ops::Range<u64>> {
+    fn untold_wishes(&self) -> Vec<Wish> {
         Vec::new()
     }
 }

@@ -24,9 +24,15 @@ pub(super) fn measure(cold: &mut Cold) -> Result<()> {
         let opened = reading::opened(&cold.bench.repository.root(&package), module)?;
         let opened: u64 = opened.values().sum();
         let ahead: RefCell<BTreeMap<Way, u64>> = RefCell::default();
+        let until: RefCell<BTreeMap<Way, u64>> = RefCell::default();
         let name = format!("first import of {module}");
         let row = cold.row(&name, &WAYS, &package, |cold, way, root, entry| {
             let done = reading::import(way.user(), root, module)?;
+            // What follows in the background is in the row, and no part of the start.
+            let operations = cold.ground.asked()?.operations;
+            let mut until = until.borrow_mut();
+            let most = until.entry(way).or_default();
+            *most = operations.max(*most);
             if let Entry::Pkgfs(mount) = entry {
                 cold.quiet(entry)?;
                 let bytes = mount.number("/daemon/view/ahead/all/bytes")?;
@@ -34,16 +40,16 @@ pub(super) fn measure(cold: &mut Cold) -> Result<()> {
             }
             Ok(done.seconds())
         })?;
-        let straight = row.asked(Way::Straight);
+        let until = until.into_inner();
         for way in Way::PKGFS {
             let Some(ratio) = row.ratio(way, Way::Straight) else { continue };
             let (heading, asked) = (way.heading(), row.asked(way));
             let claims = &mut cold.claims;
             let what = format!("{name}, {heading}, to straight");
             claims.push(Claim::of(what, ratio, Limit::AtMost(TIME)));
-            let what = format!("{name}, {heading}, operations to straight");
-            let operations = over(asked.operations, straight.operations);
-            // What follows in the background is in, and the machine decides how it is cut.
+            let what = format!("{name}, {heading}, operations until it ended, to straight");
+            let operations = over(until[&way], until[&Way::Straight]);
+            // What is guessed ahead depends on who is first.
             claims.push(Claim::of(what, operations, Limit::AtMost(1.0)));
             let ahead = ahead.borrow().get(&way).copied().unwrap_or_default();
             let demanded = asked.bytes.saturating_sub(ahead);

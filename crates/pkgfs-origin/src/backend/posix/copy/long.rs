@@ -1,10 +1,10 @@
 //! Copying a file that takes many reads.
 //!
 //! A few readers take its chunks: those that somebody waits for first, in the order they
-//! were asked for and a little beyond where that runs on; the rest from the beginning,
-//! once nobody has asked for anything for a moment. A program that starts thus gets the
-//! parts of a large library that it touches as soon as it touches them, and the rest does
-//! not take storage and processors from it.
+//! were asked for and a little beyond where that runs on. What is left then *rests*, with one
+//! reader, until storage is quiet and no other copy is at its rest, or for ever where that was
+//! asked for. A program that starts thus gets the parts of a large library that it touches as
+//! soon as it touches them, and the rest does not take storage and processors from it.
 //!
 //! A long copy can overlap a change: the file's state is checked before, with the storage
 //! itself at the end, and before any part is told to be in place. Each chunk is hashed
@@ -20,9 +20,9 @@ use std::{
     os::fd::BorrowedFd,
     sync::{
         Mutex, MutexGuard, PoisonError, TryLockError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    thread,
+    thread::{self, Scope},
     time::{Duration, Instant},
 };
 
@@ -39,21 +39,23 @@ use self::{
 };
 use super::{super::status::Ask, Source, write};
 use crate::{
-    Cause, Failure, Fetched,
+    Cause, Failure, Fetched, Rest,
     backend::{Operation, Wishes},
 };
 
-/// What is asked for and told of a file at least: a little more than what a page fault
-/// asks for.
-const CHUNK: u64 = 256 << 10;
+/// What is asked for and told of a file at least: as much as clients of storage ask for in one
+/// operation.
+pub(super) const CHUNK: u64 = 1 << 20;
 /// Chunks that one read takes at most.
-const RUN: u64 = 4;
+const RUN: u64 = 1;
 /// Reads under way at a time.
 const READERS: u64 = 4;
 /// Bytes nobody waits for after which progress is told, or
 const TOLD_BYTES: u64 = 4 << 20;
 /// the time after which it is: well below any sensible deadline.
 const TOLD_TIME: Duration = Duration::from_millis(250);
+/// How long a reader stays that has nothing to do, since another wish often comes soon.
+const LINGER: Duration = Duration::from_millis(250);
 
 /// What the readers of one copy share.
 struct Chunks<'a> {
@@ -71,6 +73,8 @@ struct Chunks<'a> {
     telling: Mutex<()>,
     failed: Mutex<Option<Failure>>,
     stop: AtomicBool,
+    /// Readers beside the first.
+    others: AtomicU64,
     /// Reads go past the client's cache.
     direct: AtomicBool,
 }
@@ -88,8 +92,12 @@ struct Look {
     next: Next,
     /// How often there was reason to look.
     calls: u64,
+    /// How many wishes there were.
+    heard: u64,
     /// No other reader is busy.
     idle: bool,
+    /// There is something for one more reader.
+    more: bool,
     /// Something may be due to be told.
     tell: bool,
 }
@@ -98,6 +106,7 @@ pub(super) fn fetch(
     source: &Source<'_>,
     expected: FileState,
     into: BorrowedFd<'_>,
+    rest: Rest,
 ) -> Result<Fetched, Failure> {
     source.must_be(expected, Ask::Client)?;
     let direct = read_past_the_cache(source);
@@ -108,23 +117,17 @@ pub(super) fn fetch(
         source,
         expected,
         into,
-        plan: Mutex::new(Plan::new(count)),
+        plan: Mutex::new(Plan::new(count, rest, Instant::now())),
         tree: Mutex::new(Tree::new(size)),
         writing: Mutex::default(),
         untold: Mutex::new(untold),
         telling: Mutex::default(),
         failed: Mutex::default(),
         stop: AtomicBool::new(false),
+        others: AtomicU64::new(0),
         direct: AtomicBool::new(direct),
     };
-    thread::scope(|scope| {
-        for _ in 1..READERS.min(count) {
-            let reader = thread::Builder::new().name("origin-chunks".to_owned());
-            // One that cannot be started leaves its share to the others.
-            _ = reader.spawn_scoped(scope, || chunks.read(false));
-        }
-        chunks.read(true);
-    });
+    thread::scope(|scope| chunks.read(scope, true));
     if let Some(failure) = locked(&chunks.failed).take() {
         return Err(failure);
     }
@@ -152,11 +155,11 @@ impl Chunks<'_> {
     }
 
     /// A reader: copies chunks until there are no more, and tells of them. The first of
-    /// them also takes what nobody asked for.
-    fn read(&self, first: bool) {
-        let mut buffer = Buffer::take((RUN * CHUNK) as usize);
-        while let Some((chunks, wanted)) = self.next(first) {
-            let copied = self.copy(chunks.clone(), &mut buffer);
+    /// them also takes what nobody asked for; the others end when there is nothing else.
+    fn read<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, first: bool) {
+        let mut buffer = Buffer::default();
+        while let Some((chunks, wanted)) = self.next(scope, first, &mut buffer) {
+            let copied = self.copy(chunks.clone(), buffer.bytes((RUN * CHUNK) as usize));
             self.ends_with(copied.and_then(|()| {
                 self.copied(chunks, wanted);
                 self.tell()
@@ -164,6 +167,23 @@ impl Chunks<'_> {
         }
         // Whoever waits has nothing to wait for any more.
         self.source.on.call();
+    }
+
+    /// Has one more reader, if there may be one.
+    fn enlist<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
+        let one_more = |others: u64| (others < READERS - 1).then_some(others + 1);
+        if self.others.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err() {
+            return;
+        }
+        let reader = thread::Builder::new().name("origin-chunks".to_owned());
+        let read = move || {
+            self.read(scope, false);
+            self.others.fetch_sub(1, Ordering::Relaxed);
+        };
+        // One that cannot be started leaves its share to the others.
+        if reader.spawn_scoped(scope, read).is_err() {
+            self.others.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// One failure ends the copy.
@@ -175,22 +195,45 @@ impl Chunks<'_> {
     }
 
     /// The next chunks for a reader, and whether somebody waits for them.
-    fn next(&self, first: bool) -> Option<(Range<u64>, bool)> {
+    fn next<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        first: bool,
+        buffer: &mut Buffer,
+    ) -> Option<(Range<u64>, bool)> {
+        let mut lingered = None;
         loop {
-            let Look { next, calls, idle, tell } = self.look(first);
-            let told = if tell { self.tell() } else { Ok(()) };
+            let look = self.look(first);
+            let told = if look.tell { self.tell() } else { Ok(()) };
             self.ends_with(self.must_go_on().and(told));
             if self.stop.load(Ordering::Relaxed) {
                 return None;
             }
-            match next {
-                Next::Chunks { chunks, wanted } => return Some((chunks, wanted)),
-                Next::Wait(longest) => self.source.on.wait(calls, longest.min(TOLD_TIME)),
+            match look.next {
+                Next::Chunks { chunks, wanted } => {
+                    if look.more {
+                        self.enlist(scope);
+                    }
+                    return Some((chunks, wanted));
+                }
                 Next::Done => return None,
-            }
-            // Who waits does not speak for another who may hang in storage.
-            if first && idle {
-                self.source.on.alive();
+                _ if !first && lingered == Some(look.calls) => return None,
+                _ if !first => {
+                    lingered = Some(look.calls);
+                    self.source.on.wait(look.calls, LINGER);
+                }
+                Next::Wait => {
+                    self.source.on.wait(look.calls, TOLD_TIME);
+                    // Who waits does not speak for another who may hang in storage.
+                    if look.idle {
+                        self.source.on.alive();
+                    }
+                }
+                Next::Rest(longest) => {
+                    buffer.give_back();
+                    self.source.on.rests(look.heard);
+                    self.source.on.wait(look.calls, longest);
+                }
             }
         }
     }
@@ -198,16 +241,27 @@ impl Chunks<'_> {
     /// Takes what was wished for into the plan, and the next chunks out of it.
     fn look(&self, first: bool) -> Look {
         let mut plan = locked(&self.plan);
-        let Wishes { bytes, calls } = self.source.on.wishes();
+        let on = self.source.on;
+        let Wishes { bytes, all, calls, heard } = on.wishes();
         let mut tell = false;
+        if all {
+            plan.wish_for_all();
+        }
         for bytes in bytes {
             plan.wish(bytes.start / CHUNK..bytes.end.div_ceil(CHUNK));
             tell |= locked(&self.untold).wish(&bytes);
         }
         let idle = plan.is_idle();
-        let next = plan.next(first, RUN, self.source.on.quiet(), Instant::now());
-        tell |= matches!(next, Next::Wait(_));
-        Look { next, calls, idle, tell }
+        let next = plan.next(first, RUN, on.quiet(), Instant::now(), || on.take_turn());
+        match next {
+            Next::Chunks { .. } | Next::Done => {}
+            Next::Wait => tell = true,
+            Next::Rest(_) => {
+                locked(&self.untold).rests();
+                tell = true;
+            }
+        }
+        Look { next, calls, heard, idle, more: plan.is_busy(), tell }
     }
 
     /// These chunks are in place; somebody may have begun to wait for them meanwhile.
@@ -223,11 +277,10 @@ impl Chunks<'_> {
         if cancelled { Err(self.source.failure(Cause::Cancelled)) } else { Ok(()) }
     }
 
-    fn copy(&self, chunks: Range<u64>, buffer: &mut Buffer) -> Result<(), Failure> {
+    fn copy(&self, chunks: Range<u64>, bytes: &mut [u8]) -> Result<(), Failure> {
         let place = self.bytes(chunks);
         let length = (place.end - place.start) as usize;
         // Whole chunks even at the end: reads past the cache may want whole blocks.
-        let bytes = buffer.bytes();
         let mut filled = 0;
         while filled < length {
             self.must_go_on()?;
@@ -302,6 +355,11 @@ impl Untold {
         let waits = self.bytes.iter().any(overlaps);
         self.wanted |= waits;
         waits
+    }
+
+    /// What is left is not waited with: what is in place is told.
+    fn rests(&mut self) {
+        self.wanted |= !self.bytes.is_empty();
     }
 
     /// What is to be told, if that is due.

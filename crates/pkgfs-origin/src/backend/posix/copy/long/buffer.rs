@@ -12,34 +12,36 @@ const MOST_KEPT: usize = 8;
 
 static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
-/// A buffer that goes back to the others when it is dropped.
-pub(super) struct Buffer {
-    memory: Vec<u8>,
-    start: usize,
-    length: usize,
-}
+/// A buffer that is taken when it is first needed, and goes back to the others when it is
+/// dropped.
+#[derive(Default)]
+pub(super) struct Buffer(Vec<u8>);
 
 impl Buffer {
-    pub(super) fn take(length: usize) -> Self {
-        let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut memory = kept.unwrap_or_default();
-        if memory.len() < length + ALIGNMENT {
-            memory = vec![0; length + ALIGNMENT];
+    /// So many bytes.
+    pub(super) fn bytes(&mut self, length: usize) -> &mut [u8] {
+        if self.0.is_empty() {
+            self.0 = KEPT.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
         }
-        let start = memory.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-        Self { memory, start, length }
+        if self.0.len() < length + ALIGNMENT {
+            self.0 = vec![0; length + ALIGNMENT];
+        }
+        let start = self.0.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        &mut self.0[start..start + length]
     }
 
-    pub(super) fn bytes(&mut self) -> &mut [u8] {
-        &mut self.memory[self.start..self.start + self.length]
+    /// Nothing is read into it for a while.
+    pub(super) fn give_back(&mut self) {
+        let memory = mem::take(&mut self.0);
+        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        if !memory.is_empty() && kept.len() < MOST_KEPT {
+            kept.push(memory);
+        }
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < MOST_KEPT {
-            kept.push(mem::take(&mut self.memory));
-        }
+        self.give_back();
     }
 }
