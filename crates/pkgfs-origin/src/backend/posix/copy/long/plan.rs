@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn a_wish_overtakes_the_block_of_one_before_it() {
         let mut plan = plan(20, Rest::WhenQuiet);
-        let mut next = |plan: &mut Plan| match next(plan, false, Duration::ZERO) {
+        let next = |plan: &mut Plan| match next(plan, false, Duration::ZERO) {
             Next::Chunks { chunks, wanted: true } => chunks,
             other => panic!("{other:?}"),
         };
