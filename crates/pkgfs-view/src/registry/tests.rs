@@ -147,3 +147,15 @@ fn a_damaged_json_is_told_when_it_is_met_and_fails_no_other() {
     let told = scene.problems.all();
     assert!(told[0].text.starts_with(&handle("a", "1").to_json()), "{told:?}");
 }
+
+#[test]
+fn a_directory_that_rez_made_and_removed_asks_the_store_no_more() {
+    let mut scene = opened(&[]);
+    let path = level("a", "1");
+    scene.registry.make_level(&path).unwrap();
+    assert_eq!(scene.registry.remove_level(&path).unwrap(), Removal::Removed);
+    // Its row is still to be removed from the store, or just came.
+    scene.store.register(new("a", "1")).unwrap();
+    assert!(!scene.registry.has_level(&path).unwrap());
+    assert!(scene.registry.slots_in(&path).unwrap().is_empty());
+}
