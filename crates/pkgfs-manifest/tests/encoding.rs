@@ -36,6 +36,28 @@ fn entry() -> impl Strategy<Value = Entry> {
         .prop_map(|(name, kind, attributes, source)| Entry { name, kind, attributes, source })
 }
 
+/// Stores keep listings for years: the encoding is what `docs/format.md` says, byte by byte.
+#[test]
+fn an_encoded_listing_is_these_bytes() {
+    let mtime = Timestamp { secs: 3, nanos: 4 };
+    let attributes = Attributes { size: 5, mode: 0o644, uid: 1, gid: 2, mtime };
+    let entry =
+        |name: &'static [u8], kind, source| Entry { name: name.into(), kind, attributes, source };
+    let listing = Listing::new(
+        attributes,
+        vec![
+            entry(b"b", Kind::Link(b"a".as_slice().into()), None),
+            entry(b"a", Kind::File, Some(b"/x".as_slice().into())),
+        ],
+    );
+    let own = [5, 0xa4, 3, 1, 2, 6, 4];
+    let a = [&[1, b'a', 0], own.as_slice(), &[1, 2, b'/', b'x']].concat();
+    let b = [&[1, b'b', 2, 1, b'a'], own.as_slice(), &[0]].concat();
+    let encoded = [&[1], own.as_slice(), &[2], &a, &b].concat();
+    assert_eq!(listing.encode(), encoded);
+    assert_eq!(Listing::decode(&encoded), Ok(listing));
+}
+
 proptest! {
     #[test]
     fn a_listing_survives_encoding(own in attributes(), entries in vec(entry(), 0..40)) {

@@ -66,7 +66,9 @@ pub use error::StoreError;
 pub use partial::Partial;
 pub use profiles::Profile;
 pub use reclaim::Reclaimed;
-pub use registrations::{NewRegistration, Registration, RegistrationId, RegistrationState};
+pub use registrations::{
+    NewRegistration, Registered, RegisteredVersion, Registration, RegistrationId, RegistrationState,
+};
 pub use usage::{Recorded, Usage};
 
 use caretaker::Caretaker;

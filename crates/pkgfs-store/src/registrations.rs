@@ -3,6 +3,8 @@
 //! Invariant: registering, removing and changing the state are durable before they
 //! return; the time of last use is not, and may be lost with the machine.
 
+mod finding;
+
 use std::path::{Path, PathBuf};
 
 use pkgfs_manifest::Timestamp;
@@ -12,6 +14,8 @@ use crate::{
     Store, StoreError,
     columns::{path_bytes, path_from, timestamp},
 };
+
+pub use finding::{Registered, RegisteredVersion};
 
 /// Names one registration for good: a number is never given twice in a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,19 +79,20 @@ pub struct NewRegistration {
     pub state: RegistrationState,
 }
 
+const SELECT: &str = "SELECT id, name, version_dir, h4, stem, handle_key, json, repository, root,
+                             state, touched_secs, touched_nanos, created_secs, created_nanos,
+                             EXISTS (SELECT 1 FROM pins WHERE registration = id)
+                      FROM registrations";
+
 impl Store {
     /// All registrations, in the order they were made, by one statement.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn registrations(&self) -> Result<Vec<Registration>, StoreError> {
-        let sql =
-            "SELECT id, name, version_dir, h4, stem, handle_key, json, repository, root, state,
-                          touched_secs, touched_nanos, created_secs, created_nanos,
-                          EXISTS (SELECT 1 FROM pins WHERE registration = id)
-                   FROM registrations ORDER BY id";
+        let sql = format!("{SELECT} ORDER BY id");
         self.database.read(|connection| {
-            connection.prepare_cached(sql)?.query_map([], registration)?.collect()
+            connection.prepare_cached(&sql)?.query_map([], registration)?.collect()
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::MetadataExt};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Params, params};
 
 use crate::{RegistrationId, Store, StoreError};
 
@@ -53,7 +53,7 @@ pub struct Usage {
     pub disk_available: u64,
 }
 
-/// What is known of one registration, from the directories listed so far.
+/// What is known of registrations, from the directories listed so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Recorded {
     /// Directories listed.
@@ -104,11 +104,25 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn recorded(&self, registration: RegistrationId) -> Result<Recorded, StoreError> {
-        let sql = "SELECT count(*), coalesce(sum(files), 0), coalesce(sum(bytes), 0),
-                          coalesce(sum(hydrated_files), 0), coalesce(sum(hydrated_bytes), 0)
-                   FROM directories WHERE registration = ?1 AND retired = 0";
+        self.summed("registration = ?1 AND retired = 0", params![registration])
+    }
+
+    /// What is known of all registrations together.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn recorded_of_all(&self) -> Result<Recorded, StoreError> {
+        self.summed("retired = 0", [])
+    }
+
+    fn summed(&self, of: &str, parameters: impl Params) -> Result<Recorded, StoreError> {
+        let sql = format!(
+            "SELECT count(*), coalesce(sum(files), 0), coalesce(sum(bytes), 0),
+                    coalesce(sum(hydrated_files), 0), coalesce(sum(hydrated_bytes), 0)
+             FROM directories WHERE {of}"
+        );
         self.database.read(|connection| {
-            connection.prepare_cached(sql)?.query_row(params![registration], |row| {
+            connection.prepare_cached(&sql)?.query_row(parameters, |row| {
                 Ok(Recorded {
                     directories: row.get(0)?,
                     files: row.get(1)?,

@@ -56,7 +56,7 @@ impl View {
         let mut leaving = Vec::new();
         let open = self.handles.registrations();
         {
-            let registry = self.registry.lock();
+            let registry = self.whole_registry()?;
             for (id, slot) in registry.slots() {
                 let Some(registration) = slot.registration else { continue };
                 let uri = slot.handle.as_ref().map(|handle| handle.uri()).unwrap_or_default();
@@ -92,7 +92,7 @@ impl View {
             report.blob_bytes = before.blob_bytes.saturating_sub(after.blob_bytes);
         }
         let sys = self.store.sys_dir();
-        let registered = self.registered_keys();
+        let registered = self.registered_keys()?;
         let store = Arc::clone(&self.store);
         self.open_blobs.close();
         let (report, reclaimed) = blocking(move || {
@@ -126,10 +126,11 @@ impl View {
     }
 
     /// The handles of the variants that are ready.
-    fn registered_keys(&self) -> BTreeSet<String> {
-        let registry = self.registry.lock();
+    fn registered_keys(&self) -> Result<BTreeSet<String>, StoreError> {
+        let registry = self.whole_registry()?;
         let ready = registry.slots().filter(|(_, slot)| slot.payload.is_tree());
-        ready.filter_map(|(_, slot)| slot.handle.as_ref().map(|handle| handle.to_json())).collect()
+        let handles = ready.filter_map(|(_, slot)| slot.handle.as_ref());
+        Ok(handles.map(|handle| handle.to_json()).collect())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     Target, View, ViewError,
     node::SlotId,
     registering::NotRegistered,
-    registry::{LevelPath, Payload},
+    registry::{LevelPath, Payload, Removal},
     repositories::NotOffered,
     view::blocking,
 };
@@ -132,7 +132,7 @@ impl View {
         }
         let mut above = registry.level(level).map(|path| LevelPath::clone(&path));
         while let Some(path) = above {
-            if registry.remove_level(&path).is_err() {
+            if registry.remove_level(&path)? == Removal::NotEmpty {
                 break;
             }
             let parent = path.parent();

@@ -32,7 +32,7 @@ impl View {
         self.repositories.forget();
         let mut report = FlushReport::default();
         let chosen = if targets.is_empty() {
-            self.all_registered()
+            self.all_registered()?
         } else {
             let chosen = self.registered(targets);
             report.unknown = chosen.refused;
@@ -148,7 +148,7 @@ impl View {
     /// before: the same index may mean other requirements after a release was repaired in place.
     async fn follow(self: &Arc<Self>, registration: RegistrationId) -> bool {
         let found = {
-            let registry = self.registry.lock();
+            let mut registry = self.registry.lock();
             let id = registry.of_registration(registration);
             let slot = id.and_then(|id| registry.slot(id));
             let served = slot.filter(|slot| slot.payload == Payload::Served);
@@ -169,7 +169,7 @@ impl View {
     pub(crate) fn outdated(self: &Arc<Self>, directory: DirectoryId) {
         let Ok(directory) = self.payloads.by_id(directory) else { return };
         let served = {
-            let registry = self.registry.lock();
+            let mut registry = self.registry.lock();
             let slot = registry.of_registration(directory.registration);
             slot.and_then(|id| registry.slot(id)).is_some_and(|s| s.payload == Payload::Served)
         };

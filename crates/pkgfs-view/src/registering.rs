@@ -138,7 +138,7 @@ impl View {
                 return Err(NotRegistered::NotNamed(handle.location));
             }
         }
-        let known = self.registry.lock().of_handle(&handle.to_json());
+        let known = self.registry.lock().of_handle(&handle.to_json())?;
         if let Some(id) = known {
             // rez's own copy may be under way; one that stalled is healed by look-ups.
             return Ok(id);
@@ -158,11 +158,11 @@ impl View {
         let key = handle.to_json();
         let path = LevelPath::of_handle(&handle);
         let stem = {
-            let registry = self.registry.lock();
-            if let Some(id) = registry.of_handle(&key) {
+            let mut registry = self.registry.lock();
+            if let Some(id) = registry.of_handle(&key)? {
                 return Ok(id);
             }
-            let slots = registry.slots_in(&path);
+            let slots = registry.slots_in(&path)?;
             let names: Vec<_> = slots
                 .iter()
                 .map(|(_, slot)| pkgfs_rez::layout::registration_name(&slot.stem))
@@ -186,7 +186,7 @@ impl View {
         self.tombstones.lift(&key);
         tracing::info!(variant = %handle.uri(), stem = %known.stem, "registered");
         let mut registry = self.registry.lock();
-        let id = registry.load(known, Some(handle), self.settings.owner);
+        let id = registry.load(known, handle)?;
         if let Some(mut slot) = registry.slot_mut(id) {
             // Nothing is known of its tree yet that could be outdated.
             slot.checked = Some(Instant::now());
@@ -276,7 +276,8 @@ impl View {
     }
 
     /// How long the name of a registry directory may be believed.
-    pub(crate) fn keep_level(&self, path: &LevelPath) -> Keep {
-        if self.registry.lock().has_level(path) { Keep::Lasting } else { Keep::Never }
+    pub(crate) fn keep_level(&self, path: &LevelPath) -> Result<Keep, ViewError> {
+        let there = self.registry.lock().has_level(path)?;
+        Ok(if there { Keep::Lasting } else { Keep::Never })
     }
 }

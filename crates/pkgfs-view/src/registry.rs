@@ -3,167 +3,44 @@
 //! A *slot* is one stem in a `<h4>` directory and everything that shows for it:
 //! `<inc>.json` (the registration), `.copying-<inc>` while rez copies, and `<inc>`
 //! itself. Directories exist once something was made in them, and until they are
-//! removed as rez does, from the bottom up. The registry is in memory; what must
-//! survive is written to the store before it is acknowledged.
+//! removed as rez does, from the bottom up. What the store holds of a version comes into
+//! memory when it is first asked about (`recall`); what must survive is written to the
+//! store before it is acknowledged.
 
+mod level;
+mod recall;
+mod slot;
+#[cfg(test)]
+mod tests;
 mod told;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::PathBuf,
     sync::Arc,
-    time::Instant,
 };
 
-use pkgfs_manifest::Timestamp;
-use pkgfs_rez::VariantHandle;
-use pkgfs_store::{Registration, RegistrationId, RegistrationState};
+use pkgfs_store::{RegistrationId, Store, StoreError};
 
-use crate::node::{LevelId, Node, Part, SlotId};
+pub(crate) use level::LevelPath;
+pub(crate) use slot::{Mark, Payload, Slot};
+
+use crate::{
+    node::{LevelId, SlotId},
+    problems::Problems,
+};
+use recall::Recalled;
 use told::Told;
-
-/// A registry directory, by its path below the root.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct LevelPath {
-    pub name: Box<str>,
-    pub version: Option<Box<str>>,
-    pub h4: Option<Box<str>>,
-}
-
-impl LevelPath {
-    pub(crate) fn child(&self, part: &str) -> Option<Self> {
-        let mut child = self.clone();
-        match (&self.version, &self.h4) {
-            (None, _) => child.version = Some(part.into()),
-            (Some(_), None) => child.h4 = Some(part.into()),
-            (Some(_), Some(_)) => return None,
-        }
-        Some(child)
-    }
-
-    pub(crate) fn of_name(name: &str) -> Self {
-        Self { name: name.into(), version: None, h4: None }
-    }
-
-    pub(crate) fn of_handle(handle: &VariantHandle) -> Self {
-        Self {
-            name: handle.name.as_str().into(),
-            version: Some(handle.version_dir().into()),
-            h4: Some(handle.h4().into()),
-        }
-    }
-
-    /// The directory it lies in; `None` below the root.
-    pub(crate) fn parent(&self) -> Option<Self> {
-        let mut parent = self.clone();
-        if parent.h4.take().is_some() || parent.version.take().is_some() {
-            Some(parent)
-        } else {
-            None
-        }
-    }
-
-    /// Its own name in its parent.
-    pub(crate) fn last(&self) -> &str {
-        self.h4.as_ref().or(self.version.as_ref()).unwrap_or(&self.name)
-    }
-}
-
-/// What lies at `<inc>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Payload {
-    /// Nothing (yet, or any more).
-    Absent,
-    /// rez is copying it in.
-    Staging,
-    /// The copy is complete and is being sealed: nothing may change it.
-    Sealing,
-    /// A read-only tree, fetched from origin as it is read.
-    Served,
-    /// A read-only tree made of rez's own copy.
-    Sealed,
-}
-
-impl Payload {
-    /// Whether a read-only tree is shown.
-    pub(crate) fn is_tree(self) -> bool {
-        matches!(self, Self::Served | Self::Sealed)
-    }
-}
-
-/// A file that rez wrote in a `<h4>` directory.
-#[derive(Debug, Clone)]
-pub(crate) struct Mark {
-    pub text: Vec<u8>,
-    pub mtime: Timestamp,
-    /// When that was set in this life of the daemon, by a clock that does not jump.
-    pub touched: Option<Instant>,
-    pub owner: (u32, u32),
-}
-
-/// One stem of a `<h4>` directory.
-#[derive(Debug, Clone)]
-pub(crate) struct Slot {
-    pub level: LevelId,
-    pub stem: Box<str>,
-    pub json: Option<Mark>,
-    pub copying: Option<Mark>,
-    pub payload: Payload,
-    /// Known once the json is complete.
-    pub handle: Option<VariantHandle>,
-    pub registration: Option<RegistrationId>,
-    /// The variant's root at origin, where it is known.
-    pub root: Option<PathBuf>,
-    /// When the payload's root directory was last changed, once that is known.
-    pub root_mtime: Option<Timestamp>,
-    pub created: Timestamp,
-    /// Last use of the payload; the json shows the later of this and its own time.
-    pub used: Timestamp,
-    /// When the snapshot was last compared with origin.
-    pub checked: Option<Instant>,
-    /// Counts how often the tree was replaced.
-    pub epoch: u64,
-    /// Kept however long nobody uses it.
-    pub pinned: bool,
-}
-
-impl Slot {
-    pub(crate) fn new(level: LevelId, stem: &str) -> Self {
-        Self {
-            level,
-            stem: stem.into(),
-            json: None,
-            copying: None,
-            payload: Payload::Absent,
-            handle: None,
-            registration: None,
-            root: None,
-            root_mtime: None,
-            created: Timestamp::now(),
-            used: Timestamp::default(),
-            checked: None,
-            epoch: 0,
-            pinned: false,
-        }
-    }
-
-    /// What rez takes for the time of last use.
-    pub(crate) fn shown_mtime(&self) -> Timestamp {
-        self.json.as_ref().map_or(self.used, |json| json.mtime.max(self.used))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.json.is_none() && self.copying.is_none() && self.payload == Payload::Absent
-    }
-}
 
 type Stems = BTreeMap<Box<str>, SlotId>;
 type Hashes = BTreeMap<Box<str>, Stems>;
 type Versions = BTreeMap<Box<str>, Hashes>;
 
 /// All that is registered.
-#[derive(Default)]
 pub(crate) struct Registry {
+    store: Arc<Store>,
+    problems: Arc<Problems>,
+    owner: (u32, u32),
+    recalled: Recalled,
     names: BTreeMap<Box<str>, Versions>,
     slots: HashMap<SlotId, Slot>,
     by_registration: HashMap<RegistrationId, SlotId>,
@@ -175,38 +52,22 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// Takes in a registration that the store holds.
-    pub(crate) fn load(
-        &mut self,
-        known: Registration,
-        handle: Option<VariantHandle>,
-        me: (u32, u32),
-    ) -> SlotId {
-        let path = LevelPath {
-            name: known.name.as_str().into(),
-            version: Some(known.version_dir.as_str().into()),
-            h4: Some(known.h4.as_str().into()),
-        };
-        let level = self.make_level(&path);
-        let mut slot = Slot::new(level, &known.stem);
-        let text = known.json.into_bytes();
-        slot.json = Some(Mark { text, mtime: known.touched, touched: None, owner: me });
-        slot.registration = Some(known.id);
-        slot.handle = handle;
-        slot.root = known.root;
-        slot.created = known.created;
-        slot.pinned = known.pinned;
-        (slot.payload, slot.copying) = match known.state {
-            RegistrationState::Copying => {
-                // Whoever copied is gone with the mount: stalled from the start.
-                let mtime = known.created;
-                let mark = Mark { text: Vec::new(), mtime, touched: None, owner: me };
-                (Payload::Staging, Some(mark))
-            }
-            RegistrationState::Served => (Payload::Served, None),
-            RegistrationState::Sealed => (Payload::Sealed, None),
-        };
-        self.insert(slot)
+    /// The registry of a store, whose files of rez's are this user's and group's.
+    pub(crate) fn new(store: Arc<Store>, problems: Arc<Problems>, owner: (u32, u32)) -> Self {
+        Self {
+            store,
+            problems,
+            owner,
+            recalled: Recalled::default(),
+            names: BTreeMap::new(),
+            slots: HashMap::new(),
+            by_registration: HashMap::new(),
+            by_handle: HashMap::new(),
+            levels: Vec::new(),
+            level_ids: HashMap::new(),
+            last_slot: 0,
+            told: Told::default(),
+        }
     }
 
     /// The number of a directory, whether it exists or not.
@@ -226,122 +87,174 @@ impl Registry {
     }
 
     /// Makes a directory and those above it.
-    pub(crate) fn make_level(&mut self, path: &LevelPath) -> LevelId {
-        if !self.has_level(path) {
+    pub(crate) fn make_level(&mut self, path: &LevelPath) -> Result<LevelId, StoreError> {
+        if !self.has_level(path)? {
             if let Some(parent) = path.parent() {
-                self.make_level(&parent);
+                self.make_level(&parent)?;
             }
-            let versions = self.names.entry(path.name.clone()).or_default();
-            if let Some(version) = &path.version {
-                let hashes = versions.entry(version.clone()).or_default();
-                if let Some(h4) = &path.h4 {
-                    hashes.entry(h4.clone()).or_default();
-                }
-            }
+            self.note_level(path);
             self.tell_above(path);
+        }
+        Ok(self.level_id(path))
+    }
+
+    fn note_level(&mut self, path: &LevelPath) -> LevelId {
+        let versions = self.names.entry(path.name.clone()).or_default();
+        if let Some(version) = &path.version {
+            self.recalled.note(&path.name, version);
+            let hashes = versions.entry(version.clone()).or_default();
+            if let Some(h4) = &path.h4 {
+                hashes.entry(h4.clone()).or_default();
+            }
         }
         self.level_id(path)
     }
 
-    /// Whether a directory was made (by rez or by a registration).
-    pub(crate) fn has_level(&self, path: &LevelPath) -> bool {
-        let Some(versions) = self.names.get(&path.name) else { return false };
-        let Some(version) = &path.version else { return true };
-        let Some(hashes) = versions.get(version) else { return false };
-        path.h4.as_ref().is_none_or(|h4| hashes.contains_key(h4))
+    /// Takes in what the store knows of a directory.
+    fn recall(&mut self, path: &LevelPath) -> Result<(), StoreError> {
+        match &path.version {
+            Some(version) => self.recall_version(&path.name, version),
+            None => self.recall_name(&path.name),
+        }
     }
 
-    /// Removes an empty directory; `Ok(false)` if it was not there.
-    pub(crate) fn remove_level(&mut self, path: &LevelPath) -> Result<bool, NotEmpty> {
-        let removed = self.remove_empty(path)?;
-        if removed {
+    /// Whether a directory was made (by rez or by a registration).
+    pub(crate) fn has_level(&mut self, path: &LevelPath) -> Result<bool, StoreError> {
+        self.recall(path)?;
+        let Some(versions) = self.names.get(&path.name) else { return Ok(false) };
+        let Some(version) = &path.version else { return Ok(true) };
+        let Some(hashes) = versions.get(version) else { return Ok(false) };
+        Ok(path.h4.as_ref().is_none_or(|h4| hashes.contains_key(h4)))
+    }
+
+    /// Removes an empty directory, and tells what became of it.
+    pub(crate) fn remove_level(&mut self, path: &LevelPath) -> Result<Removal, StoreError> {
+        let removal = self.remove_empty(path)?;
+        if removal == Removal::Removed {
             self.tell_above(path);
         }
-        Ok(removed)
+        Ok(removal)
     }
 
-    fn remove_empty(&mut self, path: &LevelPath) -> Result<bool, NotEmpty> {
+    fn remove_empty(&mut self, path: &LevelPath) -> Result<Removal, StoreError> {
         fn remove<V>(
             map: &mut BTreeMap<Box<str>, V>,
             key: &str,
             empty: impl Fn(&V) -> bool,
-        ) -> Result<bool, NotEmpty> {
+        ) -> Removal {
             match map.get(key) {
-                None => Ok(false),
-                Some(inner) if empty(inner) => Ok(map.remove(key).is_some()),
-                Some(_) => Err(NotEmpty),
+                None => Removal::Absent,
+                Some(inner) if empty(inner) => {
+                    map.remove(key);
+                    Removal::Removed
+                }
+                Some(_) => Removal::NotEmpty,
             }
         }
         let Some(version) = &path.version else {
-            return remove(&mut self.names, &path.name, BTreeMap::is_empty);
+            self.recall_versions(&path.name)?;
+            return Ok(remove(&mut self.names, &path.name, BTreeMap::is_empty));
         };
-        let Some(versions) = self.names.get_mut(&path.name) else { return Ok(false) };
+        self.recall_version(&path.name, version)?;
+        let Some(versions) = self.names.get_mut(&path.name) else { return Ok(Removal::Absent) };
         let Some(h4) = &path.h4 else {
-            return remove(versions, version, BTreeMap::is_empty);
+            return Ok(remove(versions, version, BTreeMap::is_empty));
         };
-        let Some(hashes) = versions.get_mut(version) else { return Ok(false) };
-        remove(hashes, h4, BTreeMap::is_empty)
+        let Some(hashes) = versions.get_mut(version) else { return Ok(Removal::Absent) };
+        Ok(remove(hashes, h4, BTreeMap::is_empty))
     }
 
     /// Names in a directory that are directories.
-    pub(crate) fn sublevels(&self, path: Option<&LevelPath>) -> Vec<Box<str>> {
-        let Some(path) = path else { return self.names.keys().cloned().collect() };
-        let Some(versions) = self.names.get(&path.name) else { return Vec::new() };
+    pub(crate) fn sublevels(
+        &mut self,
+        path: Option<&LevelPath>,
+    ) -> Result<Vec<Box<str>>, StoreError> {
+        let Some(path) = path else {
+            self.recall_names()?;
+            return Ok(self.names.keys().cloned().collect());
+        };
         match (&path.version, &path.h4) {
-            (None, _) => versions.keys().cloned().collect(),
-            (Some(version), None) => versions
-                .get(version)
-                .map(|hashes| hashes.keys().cloned().collect())
-                .unwrap_or_default(),
-            (Some(_), Some(_)) => Vec::new(),
+            (None, _) => {
+                self.recall_versions(&path.name)?;
+                let versions = self.names.get(&path.name).into_iter().flatten();
+                Ok(versions.map(|(version, _)| version.clone()).collect())
+            }
+            (Some(version), None) => {
+                self.recall_version(&path.name, version)?;
+                let hashes = self.names.get(&path.name).and_then(|all| all.get(version));
+                Ok(hashes.into_iter().flatten().map(|(h4, _)| h4.clone()).collect())
+            }
+            (Some(_), Some(_)) => Ok(Vec::new()),
         }
     }
 
-    fn stems(&self, path: &LevelPath) -> Option<&Stems> {
-        let versions = self.names.get(&path.name)?;
-        versions.get(path.version.as_ref()?)?.get(path.h4.as_ref()?)
-    }
-
-    fn stems_mut(&mut self, path: &LevelPath) -> Option<&mut Stems> {
-        let versions = self.names.get_mut(&path.name)?;
-        versions.get_mut(path.version.as_ref()?)?.get_mut(path.h4.as_ref()?)
+    fn stems(&mut self, path: &LevelPath) -> Result<Option<&Stems>, StoreError> {
+        let (Some(version), Some(h4)) = (&path.version, &path.h4) else { return Ok(None) };
+        self.recall_version(&path.name, version)?;
+        let hashes = self.names.get(&path.name).and_then(|versions| versions.get(version));
+        Ok(hashes.and_then(|hashes| hashes.get(h4)))
     }
 
     /// The slots of a `<h4>` directory, by stem.
-    pub(crate) fn slots_in(&self, path: &LevelPath) -> Vec<(SlotId, &Slot)> {
-        let stems = self.stems(path).into_iter().flatten();
-        stems.filter_map(|(_, id)| Some((*id, self.slots.get(id)?))).collect()
+    pub(crate) fn slots_in(
+        &mut self,
+        path: &LevelPath,
+    ) -> Result<Vec<(SlotId, &Slot)>, StoreError> {
+        let ids: Vec<_> = self.stems(path)?.into_iter().flatten().map(|(_, id)| *id).collect();
+        Ok(ids.into_iter().filter_map(|id| Some((id, self.slots.get(&id)?))).collect())
     }
 
-    pub(crate) fn slot_of_stem(&self, path: &LevelPath, stem: &str) -> Option<SlotId> {
-        self.stems(path)?.get(stem).copied()
+    pub(crate) fn slot_of_stem(
+        &mut self,
+        path: &LevelPath,
+        stem: &str,
+    ) -> Result<Option<SlotId>, StoreError> {
+        Ok(self.stems(path)?.and_then(|stems| stems.get(stem)).copied())
     }
 
     pub(crate) fn slot(&self, id: SlotId) -> Option<&Slot> {
         self.slots.get(&id)
     }
 
+    /// The slots in memory: all of them only after [`View::whole_registry`](crate::View).
     pub(crate) fn slots(&self) -> impl Iterator<Item = (SlotId, &Slot)> {
         self.slots.iter().map(|(id, slot)| (*id, slot))
     }
 
-    pub(crate) fn of_registration(&self, id: RegistrationId) -> Option<SlotId> {
+    /// The slot of a registration; where the store cannot tell, that is told and there is none.
+    pub(crate) fn of_registration(&mut self, id: RegistrationId) -> Option<SlotId> {
+        if !self.is_whole() && !self.by_registration.contains_key(&id) {
+            let recalled = self.store.version_of_registration(id).and_then(|known| match known {
+                Some(of) => self.recall_version(&of.name, &of.version_dir),
+                None => Ok(()),
+            });
+            if let Err(error) = recalled {
+                self.problems.tell(error.to_string());
+            }
+        }
         self.by_registration.get(&id).copied()
     }
 
-    pub(crate) fn of_handle(&self, key: &str) -> Option<SlotId> {
-        self.by_handle.get(key).copied()
+    pub(crate) fn of_handle(&mut self, key: &str) -> Result<Option<SlotId>, StoreError> {
+        if !self.is_whole()
+            && !self.by_handle.contains_key(key)
+            && let Some(of) = self.store.version_of_handle(key)?
+        {
+            self.recall_version(&of.name, &of.version_dir)?;
+        }
+        Ok(self.by_handle.get(key).copied())
     }
 
+    /// Adds a slot to a `<h4>` directory that was made.
     pub(crate) fn insert(&mut self, slot: Slot) -> SlotId {
         self.last_slot += 1;
         let id = SlotId(self.last_slot);
-        if let Some(path) = self.level(slot.level) {
-            self.make_level(&path);
-            if let Some(stems) = self.stems_mut(&path) {
-                stems.insert(slot.stem.clone(), id);
-            }
-            self.tell_level(slot.level);
+        if let Some(path) = self.level(slot.level)
+            && let (Some(version), Some(h4)) = (&path.version, &path.h4)
+        {
+            let versions = self.names.entry(path.name.clone()).or_default();
+            let hashes = versions.entry(version.clone()).or_default();
+            hashes.entry(h4.clone()).or_default().insert(slot.stem.clone(), id);
         }
         self.slots.insert(id, slot);
         self.index(id);
@@ -381,24 +294,25 @@ impl Registry {
         self.unindex(id);
         let Some(slot) = self.slots.remove(&id) else { return };
         if let Some(path) = self.level(slot.level)
-            && let Some(stems) = self.stems_mut(&path)
+            && let (Some(version), Some(h4)) = (&path.version, &path.h4)
+            && let Some(stems) = self
+                .names
+                .get_mut(&path.name)
+                .and_then(|versions| versions.get_mut(version))
+                .and_then(|hashes| hashes.get_mut(h4))
         {
             stems.remove(&slot.stem);
         }
-        self.tell_level(slot.level);
     }
 }
 
-/// The directory still has entries.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NotEmpty;
-
-impl Slot {
-    /// The number of what this slot, known by `id`, shows as `part`.
-    pub(crate) fn node(&self, id: SlotId, part: Part) -> crate::NodeId {
-        match part {
-            Part::Payload => crate::NodeId::payload(id, self.epoch),
-            Part::Json | Part::Copying => Node::Slot(id, part).into(),
-        }
-    }
+/// What became of a directory that was to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// It is gone.
+    Removed,
+    /// It was not there.
+    Absent,
+    /// It still has entries.
+    NotEmpty,
 }

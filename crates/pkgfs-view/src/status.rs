@@ -4,12 +4,12 @@ use std::{path::PathBuf, sync::atomic::Ordering};
 
 use pkgfs_origin::Counters;
 use pkgfs_rez_worker::{RezWorker, RezWorkerStatus};
-use pkgfs_store::Usage;
+use pkgfs_store::{Registered, StoreError, Usage};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Problem, ProfileStatus, Target, View, WarmProgress, foresight::FetchedAhead, node::SlotId,
-    registry::Payload, targets::Chosen,
+    targets::Chosen,
 };
 
 /// The state of a view.
@@ -106,39 +106,15 @@ impl View {
     /// The state of the view.
     #[must_use]
     pub fn status(&self) -> ViewStatus {
-        let mut registrations = Registrations::default();
-        let mut known = Amount::default();
-        let mut hydrated = Amount::default();
-        let ids: Vec<_> = {
-            let registry = self.registry.lock();
-            let slots = registry.slots().filter_map(|(_, slot)| {
-                registrations.pinned += usize::from(slot.pinned && slot.registration.is_some());
-                match slot.payload {
-                    Payload::Served | Payload::Sealed => registrations.ready += 1,
-                    Payload::Staging | Payload::Sealing => registrations.copying += 1,
-                    Payload::Absent => {}
-                }
-                slot.registration
-            });
-            slots.collect()
-        };
-        for id in ids {
-            match self.store.recorded(id) {
-                Ok(recorded) => {
-                    known.files += recorded.files;
-                    known.bytes += recorded.bytes;
-                    hydrated.files += recorded.hydrated_files;
-                    hydrated.bytes += recorded.hydrated_bytes;
-                }
-                Err(error) => self.problems.tell(error.to_string()),
-            }
-        }
+        let registered = self.told(self.store.registered());
+        let recorded = self.told(self.store.recorded_of_all());
+        let Registered { ready, copying, pinned } = registered;
         ViewStatus {
             repositories: self.whereabouts.known(),
             missing_repositories: self.whereabouts.missing(),
-            registrations,
-            known,
-            hydrated,
+            registrations: Registrations { ready, copying, pinned },
+            known: Amount { files: recorded.files, bytes: recorded.bytes },
+            hydrated: Amount { files: recorded.hydrated_files, bytes: recorded.hydrated_bytes },
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
             ahead: self.foresight.amount().and(self.profiles.ahead.amount()),
@@ -152,12 +128,20 @@ impl View {
         }
     }
 
+    /// What the store tells; where it cannot, that is told and there is nothing.
+    fn told<T: Default>(&self, counted: Result<T, StoreError>) -> T {
+        counted.inspect_err(|error| self.problems.tell(error.to_string())).unwrap_or_default()
+    }
+
     /// Registered variants in the order of their URIs, and which targets mean none, each with
     /// the reason. No target means all.
     #[must_use]
     pub fn variants(&self, targets: &[Target]) -> (Vec<VariantStatus>, Vec<String>) {
         let chosen = if targets.is_empty() {
-            Chosen { slots: self.all_registered(), refused: Vec::new() }
+            match self.all_registered() {
+                Ok(slots) => Chosen { slots, refused: Vec::new() },
+                Err(error) => Chosen { slots: Vec::new(), refused: vec![error.to_string()] },
+            }
         } else {
             self.registered(targets)
         };
@@ -192,14 +176,9 @@ impl View {
             };
             (slot.registration?, variant)
         };
-        match self.store.recorded(registration) {
-            Ok(recorded) => {
-                variant.known = Amount { files: recorded.files, bytes: recorded.bytes };
-                let (files, bytes) = (recorded.hydrated_files, recorded.hydrated_bytes);
-                variant.local = Amount { files, bytes };
-            }
-            Err(error) => self.problems.tell(error.to_string()),
-        }
+        let recorded = self.told(self.store.recorded(registration));
+        variant.known = Amount { files: recorded.files, bytes: recorded.bytes };
+        variant.local = Amount { files: recorded.hydrated_files, bytes: recorded.hydrated_bytes };
         Some(variant)
     }
 }

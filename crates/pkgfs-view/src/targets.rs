@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use pkgfs_rez::{VariantHandle, requirement::Request, uri};
+use pkgfs_store::StoreError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -91,10 +92,10 @@ impl View {
     }
 
     /// All registered variants.
-    pub(crate) fn all_registered(&self) -> Vec<SlotId> {
-        let registry = self.registry.lock();
+    pub(crate) fn all_registered(&self) -> Result<Vec<SlotId>, StoreError> {
+        let registry = self.whole_registry()?;
         let known = registry.slots().filter(|(_, slot)| slot.registration.is_some());
-        known.map(|(id, _)| id).collect()
+        Ok(known.map(|(id, _)| id).collect())
     }
 
     pub(crate) fn registered_one(&self, target: &Target) -> Result<Vec<SlotId>, String> {
@@ -106,7 +107,7 @@ impl View {
             Target::Handle(_) => None,
         };
         let means_handle = self.meaning(target)?;
-        let registry = self.registry.lock();
+        let registry = self.whole_registry().map_err(|error| error.to_string())?;
         let means = |slot: &Slot| match (&slot.handle, &place) {
             (None, _) => false,
             (Some(_), Some(parts)) => {
@@ -183,7 +184,7 @@ impl View {
     ) -> Result<(SlotId, bool), NotRegistered> {
         let mut absent = None;
         for handle in handles {
-            let known = self.registry.lock().of_handle(&handle.to_json());
+            let known = self.registry.lock().of_handle(&handle.to_json())?;
             if let Some(id) = known {
                 self.heal(id, 0).await;
                 return Ok((id, false));

@@ -18,12 +18,12 @@ use std::{
     time::Duration,
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use pkgfs_manifest::Timestamp;
 use pkgfs_origin::Origin;
 use pkgfs_rez::{Locations, RezSettings};
 use pkgfs_rez_worker::RezWorker;
-use pkgfs_store::{RegistrationId, Store, StoreError};
+use pkgfs_store::{RegisteredVersion, RegistrationId, Store, StoreError};
 
 use crate::{
     Caches, NodeAttributes, NodeId, NodeKind, ViewError,
@@ -144,13 +144,7 @@ impl View {
         let sys = writable.node_of("sys".as_ref());
         let to_delete = writable.node_of("sys/to_delete".as_ref());
         let problems = Arc::new(Problems::default());
-        let mut registry = Registry::default();
-        for known in store.registrations()? {
-            let handle = pkgfs_rez::registration::parse(known.json.as_bytes())
-                .inspect_err(|error| problems.tell(format!("{}: {error}", known.handle_key)))
-                .ok();
-            registry.load(known, handle, settings.owner);
-        }
+        let mut registry = Registry::new(Arc::clone(&store), Arc::clone(&problems), settings.owner);
         store.clear_tombstones(Tombstones::expired(settings.tombstone))?;
         let tombstones = Tombstones::new(settings.tombstone, store.tombstones()?);
         let whereabouts = Arc::new(Whereabouts::new(
@@ -294,6 +288,27 @@ impl View {
                 tracing::warn!(%error, "what is left of a copy could not be removed");
             }
         });
+    }
+
+    /// The registry with all registrations in memory. They are taken in a few at a time: requests
+    /// wait for a few, not for all.
+    pub(crate) fn whole_registry(&self) -> Result<MutexGuard<'_, Registry>, StoreError> {
+        const AT_ONCE: usize = 100;
+        let registry = self.registry.lock();
+        if registry.is_whole() {
+            return Ok(registry);
+        }
+        drop(registry);
+        for versions in self.store.registered_versions()?.chunks(AT_ONCE) {
+            let mut registry = self.registry.lock();
+            for RegisteredVersion { name, version_dir } in versions {
+                registry.recall_version(name, version_dir)?;
+            }
+            MutexGuard::unlock_fair(registry);
+        }
+        let mut registry = self.registry.lock();
+        registry.note_whole();
+        Ok(registry)
     }
 
     /// The staging tree of a registration, as a node.

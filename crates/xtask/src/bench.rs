@@ -12,6 +12,7 @@ mod ground;
 mod herd;
 mod load;
 mod mount;
+mod namespace;
 mod pace;
 mod programs;
 mod rclone;

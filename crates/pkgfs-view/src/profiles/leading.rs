@@ -46,7 +46,7 @@ impl View {
         record: &Record,
     ) {
         let source = {
-            let registry = self.registry.lock();
+            let mut registry = self.registry.lock();
             let slot = registry.of_registration(registration).and_then(|id| registry.slot(id));
             slot.filter(|slot| slot.payload == Payload::Served).and_then(|slot| slot.root.clone())
         };

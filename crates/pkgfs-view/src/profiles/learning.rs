@@ -39,7 +39,7 @@ impl View {
 
     /// By what the profiles of a registered variant are found: its handle, at its canonical place.
     fn profile_key(&self, registration: RegistrationId) -> Option<String> {
-        let registry = self.registry.lock();
+        let mut registry = self.registry.lock();
         let slot = registry.of_registration(registration).and_then(|id| registry.slot(id))?;
         let handle = slot.handle.as_ref()?;
         Some(self.settings.locations.at_canonical(handle).to_json())
@@ -150,8 +150,8 @@ impl Launch<Arc<Run>> {
                 let registered = if profile.handle_key == key {
                     Some(registration)
                 } else {
-                    let registry = view.registry.lock();
-                    let id = registry.of_handle(&profile.handle_key);
+                    let mut registry = view.registry.lock();
+                    let id = registry.of_handle(&profile.handle_key).ok().flatten();
                     id.and_then(|id| registry.slot(id)).and_then(|slot| slot.registration)
                 };
                 registered.into_iter().for_each(|id| self.follow(view, id, &profile));

@@ -1,7 +1,7 @@
 //! Telling platforms of directories whose names have changed.
 //!
 //! A platform may keep a listing for ever. Whatever makes a name show or vanish passes here: a
-//! directory that is made or removed, and a slot, which is compared with what it showed before when
+//! directory that is made or removed, a registration, and a slot, which is compared with what it showed before when
 //! whoever changes it lets go of it.
 
 use std::ops::{Deref, DerefMut};
@@ -10,7 +10,7 @@ use super::{LevelPath, Payload, Registry, Slot};
 use crate::{
     NodeId,
     caches::ListingNotices,
-    node::{LevelId, Node, SlotId},
+    node::{Node, SlotId},
 };
 
 /// A slot that is being changed.
@@ -61,8 +61,15 @@ impl Registry {
         self.told.of(above.map_or(NodeId::ROOT, |level| Node::Level(level).into()));
     }
 
-    pub(super) fn tell_level(&self, level: LevelId) {
+    /// Something is new in this directory, and perhaps the directory and those above it are.
+    pub(super) fn tell_all(&mut self, path: &LevelPath) {
+        let level = self.level_id(path);
         self.told.of(Node::Level(level).into());
+        let mut above = Some(path.clone());
+        while let Some(path) = above {
+            self.tell_above(&path);
+            above = path.parent();
+        }
     }
 }
 

@@ -38,14 +38,14 @@ impl View {
     }
 
     fn slot_by_name(&self, level: LevelId, name: &[u8]) -> Result<(SlotId, Part), ViewError> {
-        let registry = self.registry.lock();
+        let mut registry = self.registry.lock();
         let path = registry.level(level).ok_or(ViewError::Stale)?;
         if path.h4.is_none() {
             return Err(ViewError::ReadOnly);
         }
         let entry = std::str::from_utf8(name).ok().and_then(LayoutEntry::classify);
         let entry = entry.ok_or(ViewError::NotFound)?;
-        let id = registry.slot_of_stem(&path, entry.stem()).ok_or(ViewError::NotFound)?;
+        let id = registry.slot_of_stem(&path, entry.stem())?.ok_or(ViewError::NotFound)?;
         Ok((id, part_of(entry)))
     }
 
@@ -253,7 +253,7 @@ impl View {
     }
 
     fn is_sealing(&self, registration: pkgfs_store::RegistrationId) -> bool {
-        let registry = self.registry.lock();
+        let mut registry = self.registry.lock();
         let slot = registry.of_registration(registration).and_then(|id| registry.slot(id));
         slot.is_some_and(|slot| slot.payload == Payload::Sealing)
     }

@@ -8,7 +8,7 @@ use pkgfs_store::Directory;
 use crate::{
     Caller, Found, Keep, NodeId, NodeKind, View, ViewError,
     node::{LevelId, Node, Part},
-    registry::{LevelPath, Payload},
+    registry::{LevelPath, Payload, Removal},
     view::{blocking, names::entry_found},
 };
 
@@ -42,7 +42,7 @@ impl View {
     ) -> Result<Listed, ViewError> {
         let names = match node.decode().ok_or(ViewError::Stale)? {
             Node::Root => {
-                let mut names = self.level_names(None);
+                let mut names = self.level_names(None)?;
                 names.push(DirectoryEntry {
                     name: b".sys".as_slice().into(),
                     kind: NodeKind::Directory,
@@ -53,8 +53,8 @@ impl View {
             Node::Level(level) => {
                 let path = self.registry.lock().level(level).ok_or(ViewError::Stale)?;
                 match path.h4 {
-                    None => self.level_names(Some(&path)),
-                    Some(_) => self.h4_names(level),
+                    None => self.level_names(Some(&path))?,
+                    Some(_) => self.h4_names(level)?,
                 }
             }
             Node::Slot(_, Part::Payload) | Node::Entry(_) => {
@@ -69,27 +69,25 @@ impl View {
         Ok(Listed(Names::Places(in_places(names, former).into())))
     }
 
-    fn level_names(&self, path: Option<&LevelPath>) -> Vec<DirectoryEntry> {
+    fn level_names(&self, path: Option<&LevelPath>) -> Result<Vec<DirectoryEntry>, ViewError> {
         let mut registry = self.registry.lock();
-        let names = registry.sublevels(path);
+        let names = registry.sublevels(path)?;
         let child = |name: &str| match path {
             Some(path) => path.child(name),
             None => Some(LevelPath::of_name(name)),
         };
-        names
-            .iter()
-            .filter_map(|name| {
-                let level = registry.level_id(&child(name)?);
-                Some(DirectoryEntry {
-                    name: name.as_bytes().into(),
-                    kind: NodeKind::Directory,
-                    node: Some(self.level_node(level)),
-                })
+        let entries = names.iter().filter_map(|name| {
+            let level = registry.level_id(&child(name)?);
+            Some(DirectoryEntry {
+                name: name.as_bytes().into(),
+                kind: NodeKind::Directory,
+                node: Some(self.level_node(level)),
             })
-            .collect()
+        });
+        Ok(entries.collect())
     }
 
-    fn h4_names(&self, level: LevelId) -> Vec<DirectoryEntry> {
+    fn h4_names(&self, level: LevelId) -> Result<Vec<DirectoryEntry>, ViewError> {
         let staged = |node: NodeId| match node.decode() {
             Some(Node::Slot(id, Part::Payload)) => {
                 let registry = self.registry.lock();
@@ -97,14 +95,13 @@ impl View {
             }
             _ => false,
         };
-        let names = self.slot_names(level).into_iter();
-        names
-            .map(|(name, node, kind)| DirectoryEntry {
-                name,
-                kind,
-                node: (!staged(node)).then_some(node),
-            })
-            .collect()
+        let names = self.slot_names(level)?.into_iter();
+        let entries = names.map(|(name, node, kind)| DirectoryEntry {
+            name,
+            kind,
+            node: (!staged(node)).then_some(node),
+        });
+        Ok(entries.collect())
     }
 
     /// Makes a directory: registry levels and `<inc>` as rez does, and below `.sys`.
@@ -149,14 +146,11 @@ impl View {
             return Err(ViewError::ReadOnly);
         }
         let mut registry = self.registry.lock();
-        if registry.has_level(&path) {
+        if registry.has_level(&path)? {
             return Err(ViewError::Exists);
         }
-        if path.parent().is_some_and(|parent| !registry.has_level(&parent)) {
-            // It showed because a repository has it; now rez makes it real.
-            path.parent().map(|parent| registry.make_level(&parent));
-        }
-        let level = registry.make_level(&path);
+        // What is above may have shown because a repository has it; now rez makes it real.
+        let level = registry.make_level(&path)?;
         let attributes = self.level_attributes(self.level_node(level));
         Ok(Found { attributes, name: Keep::Lasting, values: Keep::Lasting })
     }
@@ -173,8 +167,8 @@ impl View {
             return Err(ViewError::ReadOnly);
         };
         let registration = {
-            let registry = self.registry.lock();
-            let id = registry.slot_of_stem(path, stem).ok_or(ViewError::ReadOnly)?;
+            let mut registry = self.registry.lock();
+            let id = registry.slot_of_stem(path, stem)?.ok_or(ViewError::ReadOnly)?;
             let slot = registry.slot(id).ok_or(ViewError::ReadOnly)?;
             if slot.payload != Payload::Absent {
                 return Err(ViewError::Exists);
@@ -214,10 +208,10 @@ impl View {
         };
         // Below `<h4>` only `<inc>` is a directory, and that is moved away, not removed.
         let child = child.ok_or(ViewError::ReadOnly)?;
-        match self.registry.lock().remove_level(&child) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(ViewError::NotFound),
-            Err(_) => Err(ViewError::NotEmpty),
+        match self.registry.lock().remove_level(&child)? {
+            Removal::Removed => Ok(()),
+            Removal::Absent => Err(ViewError::NotFound),
+            Removal::NotEmpty => Err(ViewError::NotEmpty),
         }
     }
 }
@@ -253,7 +247,7 @@ impl Listed {
                 let Some(entry) = directory.listing.entries().get(place) else { return Place::End };
                 let found = entry_found(directory, place);
                 let entry = DirectoryEntry {
-                    name: entry.name.clone(),
+                    name: (*entry.name).into(),
                     kind: found.attributes.kind,
                     node: Some(found.attributes.node),
                 };

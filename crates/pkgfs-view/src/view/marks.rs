@@ -27,10 +27,10 @@ impl View {
         let entry = std::str::from_utf8(name).ok().and_then(LayoutEntry::classify);
         let entry = entry.filter(|_| path.h4.is_some()).ok_or(ViewError::ReadOnly)?;
         let part = part_of(entry);
-        if !registry.has_level(&path) {
+        if !registry.has_level(&path)? {
             return Err(ViewError::NotFound);
         }
-        let id = match registry.slot_of_stem(&path, entry.stem()) {
+        let id = match registry.slot_of_stem(&path, entry.stem())? {
             Some(id) => id,
             None => registry.insert(Slot::new(level, entry.stem())),
         };
@@ -60,7 +60,7 @@ impl View {
     /// rez has written `<inc>.json` of a variant that it is going to copy in.
     pub(super) async fn json_written(&self, id: SlotId) -> Result<(), ViewError> {
         let new = {
-            let registry = self.registry.lock();
+            let mut registry = self.registry.lock();
             let Some(slot) = registry.slot(id) else { return Ok(()) };
             let (Some(json), None) = (&slot.json, slot.registration) else { return Ok(()) };
             let path = registry.level(slot.level).ok_or(ViewError::Stale)?;
@@ -72,11 +72,6 @@ impl View {
                     return Ok(());
                 }
             };
-            if LevelPath::of_handle(&handle) != *path
-                || registry.of_handle(&handle.to_json()).is_some()
-            {
-                return Ok(());
-            }
             let new = NewRegistration {
                 name: handle.name.clone(),
                 version_dir: handle.version_dir().to_owned(),
@@ -88,6 +83,11 @@ impl View {
                 root: None,
                 state: RegistrationState::Copying,
             };
+            if LevelPath::of_handle(&handle) != *path
+                || registry.of_handle(&new.handle_key)?.is_some()
+            {
+                return Ok(());
+            }
             (new, handle)
         };
         let (new, handle) = new;

@@ -20,6 +20,9 @@ pub(crate) const OWN: u32 = u32::MAX;
 /// Extended attributes other than these are the host's own affair.
 const SHOWN_XATTRS: &[u8] = b"user.";
 
+/// A name in a `<h4>` directory, with its node and kind.
+type SlotName = (Box<[u8]>, NodeId, NodeKind);
+
 /// A missing name that may be believed to be missing, or not.
 fn absent(keep: Keep) -> Result<Lookup, ViewError> {
     Ok(Lookup::Absent(keep))
@@ -89,9 +92,9 @@ impl View {
         path: LevelPath,
         caller: Caller,
     ) -> Result<Lookup, ViewError> {
-        let there = self.registry.lock().has_level(&path);
+        let there = self.registry.lock().has_level(&path)?;
         // A `<h4>` directory that rez made may still wait for its variant.
-        let bare = path.h4.is_some() && self.registry.lock().slots_in(&path).is_empty();
+        let bare = path.h4.is_some() && self.registry.lock().slots_in(&path)?.is_empty();
         let offered = (!there || bare) && self.offer_level(&path, caller.pid).await?;
         if !there && !offered {
             return absent(Keep::Never);
@@ -99,7 +102,7 @@ impl View {
         let level = self.registry.lock().level_id(&path);
         Ok(Lookup::Found(Found {
             attributes: self.level_attributes(self.level_node(level)),
-            name: self.keep_level(&path),
+            name: self.keep_level(&path)?,
             values: Keep::Lasting,
         }))
     }
@@ -111,7 +114,7 @@ impl View {
         caller: Caller,
     ) -> Result<Lookup, ViewError> {
         let Some(entry) = LayoutEntry::classify(name) else { return absent(Keep::Never) };
-        let Some(id) = self.registry.lock().slot_of_stem(path, entry.stem()) else {
+        let Some(id) = self.registry.lock().slot_of_stem(path, entry.stem())? else {
             return absent(Keep::Never);
         };
         if matches!(entry, LayoutEntry::Copying(_)) {
@@ -303,11 +306,11 @@ impl View {
     }
 
     /// Names and kinds in a `<h4>` directory.
-    pub(crate) fn slot_names(&self, level: LevelId) -> Vec<(Box<[u8]>, NodeId, NodeKind)> {
-        let registry = self.registry.lock();
-        let Some(path) = registry.level(level) else { return Vec::new() };
+    pub(crate) fn slot_names(&self, level: LevelId) -> Result<Vec<SlotName>, ViewError> {
+        let mut registry = self.registry.lock();
+        let Some(path) = registry.level(level) else { return Ok(Vec::new()) };
         let mut names = Vec::new();
-        for (id, slot) in registry.slots_in(&path) {
+        for (id, slot) in registry.slots_in(&path)? {
             let mut add = |name: String, part, kind| {
                 names.push((name.into_bytes().into_boxed_slice(), slot.node(id, part), kind));
             };
@@ -323,7 +326,7 @@ impl View {
                 add(slot.stem.to_string(), Part::Payload, NodeKind::Directory);
             }
         }
-        names
+        Ok(names)
     }
 }
 

@@ -6,6 +6,7 @@
 mod economy;
 mod import;
 mod large;
+mod profile;
 mod whole;
 
 use std::collections::BTreeMap;
@@ -30,7 +31,9 @@ pub(super) fn run(bench: &Bench) -> Result<Part> {
     let places = probe.add(&bench.repository.packages())?;
     drop(probe);
     let mut cold = Cold { bench, ground, places, rows: Vec::new(), claims: Vec::new() };
-    for measure in [import::measure, whole::measure, large::measure, economy::measure] {
+    let measures =
+        [import::measure, profile::measure, whole::measure, large::measure, economy::measure];
+    for measure in measures {
         measure(&mut cold)?;
     }
     let Cold { rows, claims, .. } = cold;

@@ -1,23 +1,25 @@
 //! Many fresh stores that start the same application at once.
 //!
-//! Each has a mount of storage of its own with one slot, so that the kernel keeps nothing for
+//! Each is in a mount namespace of its own and has a mount of storage with one slot, so that the kernel keeps nothing for
 //! another and all together have 16 slots: what a server that shares itself out fairly gives each
 //! of 16 busy machines.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use pkgfs_standin::Options as Cost;
 
 use super::Bench;
 use super::figures::{Cell, Claim, Limit, Part, Row};
 use super::ground::{Asked, Ground};
 use super::mount::Mount;
+use super::namespace::Namespace;
 use super::reading::Import;
-use super::user::User;
 use super::way::Way;
 
 const MEMBERS: usize = 16;
@@ -67,20 +69,26 @@ fn row(bench: &Bench, name: &str, grounds: &mut [Ground]) -> Result<(Row, BTreeM
     }
     let until: RefCell<BTreeMap<Way, u64>> = RefCell::default();
     let row = bench.pace.row(name, &WAYS, |way, _| {
+        // Ends after the mounts in it.
+        let mut namespaces = Vec::new();
         let mut mounts = Vec::new();
         let mut ready = Vec::new();
-        for (ground, place) in grounds.iter_mut().zip(&places) {
-            ground.renew()?;
+        // All before the first namespace, which would hold what is mounted anew.
+        grounds.iter_mut().try_for_each(Ground::renew)?;
+        for (ground, place) in grounds.iter().zip(&places) {
+            let namespace = Rc::new(Namespace::make()?);
             let root = if way == Way::Straight {
                 ground.location().join(package.payload())
             } else {
-                let mount = Mount::make(ground, way, "member")?;
+                let mount = Mount::inside(ground, way, "member", &namespace)?;
                 let root = mount.mountpoint().join(place);
+                ensure!(!is_mounted(&mount)?, "a member's mount is seen outside its namespace");
                 mounts.push(mount);
                 root
             };
             ground.reset()?;
-            ready.push(Import::prepare(User::Own, &root, module, false)?);
+            ready.push(Import::inside(&namespace, &root, module)?);
+            namespaces.push(namespace);
         }
         let began = Instant::now();
         let started = ready.into_iter().map(Import::start).collect::<Result<Vec<_>>>()?;
@@ -104,4 +112,11 @@ fn row(bench: &Bench, name: &str, grounds: &mut [Ground]) -> Result<(Row, BTreeM
         Ok(Cell::of(seconds, asked))
     })?;
     Ok((row, until.into_inner()))
+}
+
+/// Whether it is seen from here.
+fn is_mounted(mount: &Mount) -> Result<bool> {
+    let at = mount.mountpoint();
+    let mounted = fs::read_to_string("/proc/self/mounts")?;
+    Ok(mounted.lines().any(|line| line.split(' ').nth(1) == at.to_str()))
 }

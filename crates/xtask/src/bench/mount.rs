@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use super::ground::Ground;
+use super::namespace::Namespace;
 use super::repository::Package;
 use super::user::User;
 use super::way::Way;
@@ -27,6 +28,7 @@ pub(super) struct Mount {
     user: User,
     place: PathBuf,
     repository: PathBuf,
+    namespace: Option<Rc<Namespace>>,
     strays: Rc<Strays>,
 }
 
@@ -38,11 +40,32 @@ impl Mount {
 
     /// The same for a repository anywhere.
     pub(super) fn of(ground: &Ground, way: Way, name: &str, repository: &Path) -> Result<Self> {
+        Self::with(ground, way, name, repository, None)
+    }
+
+    /// The same in a namespace, which must have been made when storage was mounted already.
+    pub(super) fn inside(
+        ground: &Ground,
+        way: Way,
+        name: &str,
+        namespace: &Rc<Namespace>,
+    ) -> Result<Self> {
+        Self::with(ground, way, name, &ground.location(), Some(Rc::clone(namespace)))
+    }
+
+    fn with(
+        ground: &Ground,
+        way: Way,
+        name: &str,
+        repository: &Path,
+        namespace: Option<Rc<Namespace>>,
+    ) -> Result<Self> {
         let mount = Self {
             program: ground.programs().pkgfs.clone(),
             user: way.user(),
             place: ground.file(name),
             repository: repository.to_owned(),
+            namespace,
             strays: Rc::clone(&ground.programs().strays),
         };
         mount.user.directory(&mount.place)?;
@@ -123,6 +146,22 @@ impl Mount {
         Ok(began.elapsed().as_secs_f64())
     }
 
+    /// Writes what it has learnt of launches into a file, and tells of how many variants that is.
+    pub(super) fn export_profiles(&self, file: &Path) -> Result<usize> {
+        let mut command = self.command();
+        let exported = process::output(command.args(["profile", "export"]).arg(self.mountpoint()))?;
+        fs::write(file, &exported)?;
+        let exported: Value = serde_json::from_str(&exported)?;
+        Ok(exported["profiles"].as_array().context("export tells no profiles")?.len())
+    }
+
+    /// Takes in what another mount has learnt.
+    pub(super) fn import_profiles(&self, file: &Path) -> Result<()> {
+        let mut command = self.command();
+        command.args(["profile", "import"]).arg(file).arg(self.mountpoint());
+        process::output(&mut command).map(drop)
+    }
+
     /// What `status --json` says of it.
     pub(super) fn status(&self) -> Result<Value> {
         let mut command = self.command();
@@ -156,11 +195,16 @@ impl Mount {
             command.env(format!("XDG_{name}"), &self.place);
         }
         self.strays.mark(&mut command);
-        command
+        match &self.namespace {
+            Some(namespace) => namespace.enter(&command),
+            None => command,
+        }
     }
 
     fn end(&self) -> Result<()> {
-        let mounted = fs::read_to_string("/proc/self/mounts")?;
+        let own = || PathBuf::from("/proc/self/mounts");
+        let seen = self.namespace.as_ref().map_or_else(own, |it| it.mounts());
+        let mounted = fs::read_to_string(seen)?;
         let at = self.mountpoint();
         if mounted.lines().any(|line| line.split(' ').nth(1) == at.to_str()) {
             let daemon = self.number("/daemon/pid");

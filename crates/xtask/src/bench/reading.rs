@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
+use super::namespace::Namespace;
 use super::programs::Programs;
 use super::repository::PYTHON;
 use super::user::User;
 use crate::process;
 
 const IMPORT: &str = include_str!("reading/import.py");
+const LOAD: &str = include_str!("reading/load.py");
 
 /// What was read, and how long that took.
 #[derive(Clone, Debug, Deserialize)]
@@ -44,7 +46,16 @@ pub(super) fn read(
 ) -> Result<Done> {
     let mut command = user.command(&programs.reader);
     command.arg(work).arg(path).args(number.map(|number| number.to_string()));
-    let told = process::output(&mut command)?;
+    answer(&mut command)
+}
+
+/// Loads every shared library below `root` into one process, as `import` does.
+pub(super) fn load(user: User, root: &Path) -> Result<Done> {
+    answer(user.command(PYTHON).args(["-c", LOAD]).arg(root))
+}
+
+fn answer(command: &mut Command) -> Result<Done> {
+    let told = process::output(command)?;
     serde_json::from_str(&told).context("the reader's answer cannot be understood")
 }
 
@@ -70,9 +81,24 @@ pub(super) struct Import {
 impl Import {
     /// Starts it, and waits until it is ready.
     pub(super) fn prepare(user: User, root: &Path, module: &str, opened: bool) -> Result<Self> {
+        let mut command = Self::command(user, root, module);
+        command.args(opened.then_some("opened"));
+        Self::spawn(command, module)
+    }
+
+    /// The same in a namespace, by whoever runs the benchmark.
+    pub(super) fn inside(namespace: &Namespace, root: &Path, module: &str) -> Result<Self> {
+        Self::spawn(namespace.enter(&Self::command(User::Own, root, module)), module)
+    }
+
+    fn command(user: User, root: &Path, module: &str) -> Command {
         let mut command = user.command(PYTHON);
-        command.args(["-c", IMPORT, module]).args(opened.then_some("opened"));
+        command.args(["-c", IMPORT, module]);
         command.env("PYTHONPATH", root).env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    }
+
+    fn spawn(mut command: Command, module: &str) -> Result<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().context("cannot start Python")?;
         let pipes = child.stdin.take().zip(child.stdout.take()).context("Python has no pipes")?;

@@ -19,21 +19,33 @@ pub(super) const PYTHON: &str = "/usr/bin/python3";
 pub(super) struct Package {
     /// rez's name for it.
     pub(super) name: &'static str,
-    /// The distribution's name on PyPI; empty where it is made.
-    distribution: &'static str,
-    /// Its version.
+    /// What is installed from PyPI, each of the package's version; none where it is made.
+    distributions: &'static [&'static str],
     version: &'static str,
     /// What is imported from it; a made package has nothing.
     pub(super) module: Option<&'static str>,
 }
 
 const NUMPY: Package =
-    Package { name: "numpy", distribution: "numpy", version: "2.2.6", module: Some("numpy") };
+    Package { name: "numpy", distributions: &["numpy"], version: "2.2.6", module: Some("numpy") };
 const USD: Package = Package {
     name: "usd_core",
-    distribution: "usd-core",
+    distributions: &["usd-core"],
     version: "25.5.1",
     module: Some("pxr.UsdGeom"),
+};
+const QT: Package = Package {
+    name: "pyside6",
+    distributions: &["PySide6-Essentials", "shiboken6"],
+    version: "6.9.1",
+    // Its QtWidgets needs libraries of a desktop.
+    module: Some("PySide6.QtCore"),
+};
+const TIMELINE: Package = Package {
+    name: "opentimelineio",
+    distributions: &["OpenTimelineIO"],
+    version: "0.18.1",
+    module: Some("opentimelineio"),
 };
 const SMALL: Package = Package::made("small_files");
 const LARGE: Package = Package::made("large_file");
@@ -63,7 +75,7 @@ impl Repository {
     pub(super) fn prepare(quick: bool) -> Result<Self> {
         let name = if quick { "repository-quick" } else { "repository" };
         let path = workspace::work_dir().join("bench").join(name);
-        let imports = if quick { vec![NUMPY] } else { vec![NUMPY, USD] };
+        let imports = if quick { vec![NUMPY, TIMELINE] } else { vec![NUMPY, USD, QT, TIMELINE] };
         let repository = Self { path, imports, sizes: if quick { QUICK } else { FULL } };
         for package in &repository.imports {
             repository.add(package, |root| install(package, root))?;
@@ -126,7 +138,7 @@ impl Package {
 
     /// A package that is made elsewhere.
     pub(super) const fn made(name: &'static str) -> Self {
-        Self { name, distribution: "", version: "1.0.0", module: None }
+        Self { name, distributions: &[], version: "1.0.0", module: None }
     }
 
     /// Writes its definition into a repository.
@@ -148,7 +160,7 @@ impl Package {
     }
 }
 
-/// Installs a distribution and compiles its modules.
+/// Installs what a package consists of and compiles its modules.
 fn install(package: &Package, root: &Path) -> Result<()> {
     let version = ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"];
     let version = process::output(process::command(PYTHON).args(version))?;
@@ -158,7 +170,7 @@ fn install(package: &Package, root: &Path) -> Result<()> {
             .args(["--no-deps", "--no-compile", "--only-binary", ":all:"])
             .args(["--root-user-action", "ignore", "--python-version", version.trim(), "--target"])
             .arg(root)
-            .arg(format!("{}=={}", package.distribution, package.version)),
+            .args(package.distributions.iter().map(|it| format!("{it}=={}", package.version))),
     )
     .context("pip cannot install it from PyPI: check that this machine reaches it")?;
     let compile = ["-m", "compileall", "-q"];

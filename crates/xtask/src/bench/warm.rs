@@ -30,6 +30,8 @@ struct Work {
 enum What {
     /// The import of the package with this name.
     Import(&'static str),
+    /// The shared libraries of the package with this name, loaded with dlopen.
+    Load(&'static str),
     /// A work of the reader on the small files.
     Small(&'static str, Option<usize>),
     /// A work of the reader on the large file.
@@ -39,13 +41,24 @@ enum What {
 /// Pages touched in the mapped file: a quarter of those of 1 GiB.
 const TOUCHES: usize = 1 << 16;
 
-const WORKS: [Work; 8] = [
+const WORKS: [Work; 11] = [
     Work { name: "import numpy", what: What::Import("numpy"), limits: [Some(1.1), Some(1.2)] },
     Work {
         name: "import pxr.UsdGeom",
         what: What::Import("usd_core"),
         limits: [Some(1.1), Some(1.2)],
     },
+    Work {
+        name: "import PySide6.QtCore",
+        what: What::Import("pyside6"),
+        limits: [Some(1.1), Some(1.2)],
+    },
+    Work {
+        name: "import opentimelineio",
+        what: What::Import("opentimelineio"),
+        limits: [Some(1.1), Some(1.2)],
+    },
+    Work { name: "dlopen of numpy's libraries", what: What::Load("numpy"), limits: [None, None] },
     Work {
         name: "read all small files",
         what: What::Small("read", None),
@@ -183,12 +196,12 @@ impl Places {
     }
 
     fn has(&self, what: What) -> bool {
-        !matches!(what, What::Import(name) if !self.modules.contains_key(name))
+        !matches!(what, What::Import(name) | What::Load(name) if !self.modules.contains_key(name))
     }
 
     fn read(&self, bench: &Bench, way: Way, what: What) -> Result<Done> {
         let name = match what {
-            What::Import(name) => name,
+            What::Import(name) | What::Load(name) => name,
             What::Small(..) => self.small,
             What::Large(..) => self.large,
         };
@@ -196,6 +209,7 @@ impl Places {
         let (programs, user) = (&bench.programs, way.user());
         match what {
             What::Import(name) => reading::import(user, root, self.modules[name]),
+            What::Load(_) => reading::load(user, root),
             What::Small(work, number) => reading::read(programs, user, work, root, number),
             What::Large(work, number) => {
                 reading::read(programs, user, work, &root.join("large.bin"), number)
