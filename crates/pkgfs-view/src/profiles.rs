@@ -62,6 +62,8 @@ pub struct Opener {
     pub pid: u32,
     /// Each open of this platform is told of, also of files that its caches hold.
     pub all_told: bool,
+    /// The platform has the file's bytes, and reads them by itself.
+    pub has_bytes: bool,
 }
 
 /// How profiles do.

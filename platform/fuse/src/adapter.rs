@@ -234,7 +234,7 @@ impl Filesystem for Adapter {
         }
         let (view, serving) = (Arc::clone(&self.view), Arc::clone(&self.serving));
         let writes = writes(flags);
-        let opener = self.serving.opener(request);
+        let opener = self.serving.opener_of(request, ino);
         let opened = async move {
             let handle = view.open_file(node(ino), writes, opener).await?;
             let local = serving.hands_over(ino).then(|| view.whole_file(handle)).flatten();

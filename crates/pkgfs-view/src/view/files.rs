@@ -10,7 +10,8 @@ use std::{
 };
 
 use parking_lot::RwLock;
-use pkgfs_manifest::{Kind, Timestamp};
+use pkgfs_manifest::{BlobDigest, Kind, Timestamp};
+use pkgfs_store::FileKey;
 
 use crate::{
     Caller, Found, HandleId, Keep, NodeId, Opener, View, ViewError,
@@ -70,7 +71,12 @@ impl View {
                     local: OnceLock::new(),
                     counted: AtomicBool::new(false),
                 };
-                if let Some(local) = self.local_file(key)? {
+                if opener.has_bytes
+                    && let Some(digest) = self.digest_of(key)?
+                {
+                    self.recency.blob_used(digest);
+                    self.read_elsewhere(&open);
+                } else if let Some(local) = self.local_file(key)? {
                     let _ = open.local.set(Local::File(local));
                 } else if (1..=SMALL).contains(&open.wanted.state.size) {
                     // A failure is the reader's to hear of, if there is one.
@@ -95,15 +101,23 @@ impl View {
         })))
     }
 
+    fn digest_of(&self, key: FileKey) -> Result<Option<BlobDigest>, ViewError> {
+        match self.open_blobs.digest_of(key) {
+            Some(digest) => Ok(Some(digest)),
+            None => Ok(self.store.content(key)?),
+        }
+    }
+
     /// The bytes of a payload file if they are in the store.
-    fn local_file(&self, key: pkgfs_store::FileKey) -> Result<Option<Arc<File>>, ViewError> {
-        if let Some((digest, file)) = self.open_blobs.of(key) {
+    fn local_file(&self, key: FileKey) -> Result<Option<Arc<File>>, ViewError> {
+        let Some(digest) = self.digest_of(key)? else { return Ok(None) };
+        if let Some(file) = self.open_blobs.of(key) {
             self.recency.blob_used(digest);
             return Ok(Some(file));
         }
-        let Some(digest) = self.store.content(key)? else { return Ok(None) };
         let Some(file) = self.store.open_blob(&digest)? else {
             self.problems.tell(format!("blob {digest} was lost from the store; fetched again"));
+            self.open_blobs.forget(key);
             self.store.forget_blob(&digest)?;
             return Ok(None);
         };
@@ -331,11 +345,16 @@ impl View {
     pub fn whole_file(self: &Arc<Self>, handle: HandleId) -> Option<Arc<File>> {
         let Ok(Handle::Payload(open)) = self.handles.get(handle) else { return None };
         let Some(Local::File(file)) = open.local.get() else { return None };
+        self.read_elsewhere(&open);
+        Some(Arc::clone(file))
+    }
+
+    /// The platform reads it by itself: a hit.
+    fn read_elsewhere(self: &Arc<Self>, open: &OpenPayload) {
         if !open.counted.swap(true, Ordering::Relaxed) {
             self.hits.fetch_add(1, Ordering::Relaxed);
             self.first_read(open.registration, &open.wanted);
         }
-        Some(Arc::clone(file))
     }
 
     /// Makes what was written durable.

@@ -173,6 +173,7 @@ fn install(package: &Package, root: &Path) -> Result<()> {
             .args(package.distributions.iter().map(|it| format!("{it}=={}", package.version))),
     )
     .context("pip cannot install it from PyPI: check that this machine reaches it")?;
-    let compile = ["-m", "compileall", "-q"];
+    // PySide6 has templates of Python files that are none.
+    let compile = ["-m", "compileall", "-q", "-x", r"\.tmpl\.py$"];
     process::run(process::command(PYTHON).args(compile).arg(root))
 }

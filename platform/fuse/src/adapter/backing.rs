@@ -21,7 +21,7 @@ use lru::LruCache;
 use parking_lot::Mutex;
 
 /// Files that stay registered though nobody has them open.
-const MOST_IDLE: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
+const MOST_IDLE: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
 
 /// How each inode is open.
 #[derive(Default)]
@@ -71,6 +71,15 @@ impl Backing {
         });
         state.handles += 1;
         state.file.clone()
+    }
+
+    /// Whether the kernel has the file of this inode.
+    pub(crate) fn has(&self, ino: u64) -> bool {
+        let inodes = self.inodes.lock();
+        match inodes.open.get(&ino) {
+            Some(state) => state.file.is_some(),
+            None => inodes.idle.contains(&ino),
+        }
     }
 
     /// One handle less.

@@ -60,7 +60,13 @@ impl Serving {
     /// Who makes a request that opens a file. Without OPENs the kernel reads by itself what its page
     /// cache holds.
     pub(crate) fn opener(&self, request: &Request) -> Opener {
-        Opener { pid: request.pid(), all_told: !self.is_stateless() }
+        Opener { pid: request.pid(), all_told: !self.is_stateless(), has_bytes: false }
+    }
+
+    /// The same for an inode that the kernel may have the file of.
+    pub(crate) fn opener_of(&self, request: &Request, ino: INodeNo) -> Opener {
+        let has_bytes = self.hands_over(ino) && self.backing.has(ino.0);
+        Opener { has_bytes, ..self.opener(request) }
     }
 
     /// Whether the kernel may be given the store's file for this inode.
