@@ -7,6 +7,7 @@
 mod changes;
 mod directories;
 mod files;
+mod local;
 mod marks;
 pub(crate) mod names;
 mod requests;
