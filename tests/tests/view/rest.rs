@@ -32,6 +32,7 @@ impl Cold {
         });
         scene.repository().release("other", "1.0", |root| {
             fs::write(root.join("file"), "other").unwrap();
+            fs::write(root.join("long"), &content).unwrap();
         });
         let mounted = scene.mount(&MountOptions {
             configuration: format!("origin.rest_of_large_files = {rest:?}"),
@@ -76,20 +77,25 @@ fn partial_files(mounted: &Mounted) -> usize {
 #[test]
 fn while_somebody_waits_for_storage_the_rest_of_a_large_file_does_not_follow() {
     let cold = Cold::mount("background");
-    let other = cold.mounted.payload("other", "1.0", None).join("file");
+    let [other, long] =
+        ["file", "long"].map(|name| cold.mounted.payload("other", "1.0", None).join(name));
     let control = cold.scene.standin().control();
-    control.fault(&Fault::new(Effect::Hang).on([Operation::Read]).at("other")).unwrap();
+    let hang = Fault::new(Effect::Hang).on([Operation::Read]).at("other/1.0/file");
+    control.fault(&hang).unwrap();
     let waiting = std::thread::spawn(move || fs::read(other));
     eventually("a read hangs", || control.stats().unwrap().hung == 1);
     cold.read(10);
     cold.eventually_asked((1, FIRST));
     cold.read(20);
     cold.eventually_asked((1, FIRST + NEXT));
+    // In the time that another file of this size takes, none of it follows.
+    assert!(fs::read(long).unwrap() == cold.content);
+    assert_eq!(cold.asked(), (1, FIRST + NEXT));
     control.release().unwrap();
     assert_eq!(waiting.join().unwrap().unwrap(), b"other");
     // Nobody waits any more: it becomes whole.
     cold.eventually_asked((1, SIZE as u64));
-    eventually("it is whole", || cold.mounted.view()["hydrated"]["files"] == 2);
+    eventually("it is whole", || cold.mounted.view()["hydrated"]["files"] == 3);
     assert!(fs::read(cold.path()).unwrap() == cold.content);
     assert_eq!(cold.asked(), (1, SIZE as u64));
 }
