@@ -50,6 +50,8 @@ impl Cold {
     fn read(&self, mib: usize) {
         let mut read = vec![0; 4096];
         let file = File::open(self.path()).unwrap();
+        // The kernel is not to guess.
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Random).unwrap();
         file.read_exact_at(&mut read, (mib * MIB) as u64).unwrap();
         assert!(read == self.content[mib * MIB..mib * MIB + 4096], "MiB {mib}");
     }
