@@ -78,6 +78,9 @@ pub(crate) struct Measuring {
     /// Write the report, its plots and the JSON there instead of `.work/bench`.
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
+    /// Measure only the rows with this in their names.
+    #[arg(long, value_name = "TEXT", conflicts_with = "quick")]
+    rows: Option<String>,
 }
 
 /// What every part needs.
@@ -112,7 +115,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// Does each part once and checks what it counts.
 pub(crate) fn quick() -> Result<()> {
-    run(&Options { what: None, measuring: Measuring { runs: 1, quick: true, to: None } })
+    run(&Options { what: None, measuring: Measuring { runs: 1, quick: true, to: None, rows: None } })
 }
 
 /// Measures some parts, and reports each when it is done.
@@ -124,13 +127,16 @@ fn measure(measuring: &Measuring, parts: &[fn(&Bench) -> Result<Part>]) -> Resul
         programs: Programs::build(quick)?,
         repository: Repository::prepare(quick)?,
         rez: Rez::new(&installed.rez)?,
-        pace: Pace::new(if quick { 1 } else { measuring.runs }),
+        pace: Pace::new(if quick { 1 } else { measuring.runs }, measuring.rows.clone()),
         quick,
     };
     let to = measuring.to.clone().unwrap_or_else(|| workspace::work_dir().join("bench"));
     let mut wrong = Vec::new();
     for part in parts {
-        let part = part(&bench)?;
+        let mut part = part(&bench)?;
+        if measuring.rows.is_some() {
+            part.keep_measured();
+        }
         report::write(&part, &to, quick)?;
         wrong.extend(part.claims.into_iter().filter(|claim| claim.is_exact() && !claim.is_met()));
     }

@@ -34,13 +34,15 @@ pub(super) struct Filling {
     readers: AtomicUsize,
     /// When somebody last did.
     read: Mutex<Instant>,
+    /// What was ordered of it.
+    ordered: Mutex<Spans>,
     /// All of it was ordered.
     whole: AtomicBool,
 }
 
 /// What is to be done for a large file.
 pub(super) enum Order {
-    /// Somebody waits for these bytes.
+    /// Somebody reads these bytes.
     Bytes(Range<u64>),
     /// It is wanted whole.
     All,
@@ -80,6 +82,7 @@ impl Filling {
             orders,
             readers: AtomicUsize::new(0),
             read: Mutex::new(Instant::now()),
+            ordered: Mutex::default(),
             whole: AtomicBool::new(whole),
         }
     }
@@ -98,6 +101,19 @@ impl Filling {
     pub(super) fn order(&self, order: Order) {
         // Nobody takes orders for a flight that has ended.
         let _ = self.orders.send(order);
+    }
+
+    /// Orders these bytes, once; also those that are in place: how a reader goes on tells what
+    /// it will come to.
+    fn order_bytes(&self, bytes: &Range<u64>) {
+        {
+            let mut ordered = self.ordered.lock();
+            if ordered.cover(bytes) {
+                return;
+            }
+            ordered.add(bytes.clone());
+        }
+        self.order(Order::Bytes(bytes.clone()));
     }
 
     pub(super) fn order_all(&self) {
@@ -132,9 +148,8 @@ impl Flight {
 
     async fn reached(&self, bytes: Range<u64>) -> Result<Reached, ViewError> {
         let mut stage = self.stage.clone();
-        let there = !matches!(&*stage.borrow(), Stage::Filling(spans) if !spans.cover(&bytes));
-        if let (false, Some(filling)) = (there, &self.filling) {
-            filling.order(Order::Bytes(bytes.clone()));
+        if let Some(filling) = self.filling() {
+            filling.order_bytes(&bytes);
         }
         let reached = stage
             .wait_for(|stage| match stage {

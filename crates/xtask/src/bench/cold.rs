@@ -115,7 +115,7 @@ impl Cold<'_> {
         package: &Package,
         work: impl Fn(&Self, Way, &PathBuf, &Entry) -> Result<f64>,
     ) -> Result<Row> {
-        let pace = self.bench.pace;
+        let pace = self.bench.pace.clone();
         let row = pace.row(name, ways, |way, _| {
             let entry = self.enter(way)?;
             let (root, copying) = self.root(&entry, package)?;

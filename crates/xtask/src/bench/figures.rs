@@ -184,3 +184,12 @@ pub(super) struct Part {
     pub(super) claims: Vec<Claim>,
     pub(super) curves: Vec<Curve>,
 }
+
+impl Part {
+    /// Leaves out rows that were not measured, and what would be claimed of them.
+    pub(super) fn keep_measured(&mut self) {
+        self.rows.retain(|row| !row.cells.is_empty());
+        let rows = &self.rows;
+        self.claims.retain(|claim| rows.iter().any(|row| claim.what.starts_with(&row.name)));
+    }
+}

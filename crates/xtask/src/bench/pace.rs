@@ -11,25 +11,34 @@ use crate::demo::interrupt;
 const SECONDS: f64 = 4.0;
 const FEWEST: usize = 3;
 
-/// How often to measure.
-#[derive(Clone, Copy)]
+/// Which rows to measure, and how often.
+#[derive(Clone)]
 pub(super) struct Pace {
     runs: usize,
+    /// Part of the names of those rows; all rows without it.
+    only: Option<String>,
 }
 
 impl Pace {
-    pub(super) fn new(runs: u16) -> Self {
-        Self { runs: usize::from(runs) }
+    pub(super) fn new(runs: u16, only: Option<String>) -> Self {
+        Self { runs: usize::from(runs), only }
     }
 
-    /// Measures the ways in turns.
+    pub(super) fn wants(&self, row: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| row.contains(only))
+    }
+
+    /// Measures the ways in turns; nothing of a row that is not wanted.
     pub(super) fn row(
-        self,
+        &self,
         name: &str,
         ways: &[Way],
         mut measure: impl FnMut(Way, usize) -> Result<Cell>,
     ) -> Result<Row> {
         let mut row = Row::new(name);
+        if !self.wants(name) {
+            return Ok(row);
+        }
         for run in 0..self.runs {
             for place in 0..ways.len() {
                 interrupt::check()?;

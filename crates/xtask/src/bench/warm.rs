@@ -94,7 +94,8 @@ pub(super) fn run(bench: &Bench) -> Result<Part> {
         claims: Vec::new(),
         curves: Vec::new(),
     };
-    for work in WORKS.iter().filter(|work| places.has(work.what)) {
+    let wanted = |work: &&Work| places.has(work.what) && bench.pace.wants(work.name);
+    for work in WORKS.iter().filter(wanted) {
         let row = row(bench, &ground, &places, work)?;
         claim(work, &row, &mut part.claims);
         part.rows.push(row);

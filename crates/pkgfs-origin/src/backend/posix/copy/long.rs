@@ -46,8 +46,6 @@ use crate::{
 /// What is asked for and told of a file at least: as much as clients of storage ask for in one
 /// operation.
 pub(super) const CHUNK: u64 = 1 << 20;
-/// Chunks that one read takes at most.
-const RUN: u64 = 1;
 /// Reads under way at a time.
 const READERS: u64 = 4;
 /// Bytes nobody waits for after which progress is told, or
@@ -150,18 +148,18 @@ fn read_past_the_cache(source: &Source<'_>) -> bool {
 }
 
 impl Chunks<'_> {
-    fn bytes(&self, chunks: Range<u64>) -> Range<u64> {
-        chunks.start * CHUNK..(chunks.end * CHUNK).min(self.expected.size)
+    fn bytes(&self, chunk: u64) -> Range<u64> {
+        chunk * CHUNK..((chunk + 1) * CHUNK).min(self.expected.size)
     }
 
     /// A reader: copies chunks until there are no more, and tells of them. The first of
     /// them also takes what nobody asked for; the others end when there is nothing else.
     fn read<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, first: bool) {
         let mut buffer = Buffer::default();
-        while let Some((chunks, wanted)) = self.next(scope, first, &mut buffer) {
-            let copied = self.copy(chunks.clone(), buffer.bytes((RUN * CHUNK) as usize));
+        while let Some((chunk, wanted)) = self.next(scope, first, &mut buffer) {
+            let copied = self.copy(chunk, buffer.bytes(CHUNK as usize));
             self.ends_with(copied.and_then(|()| {
-                self.copied(chunks, wanted);
+                self.copied(chunk, wanted);
                 self.tell()
             }));
         }
@@ -194,13 +192,13 @@ impl Chunks<'_> {
         }
     }
 
-    /// The next chunks for a reader, and whether somebody waits for them.
+    /// The next chunk for a reader, and whether it is to be told of at once.
     fn next<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         first: bool,
         buffer: &mut Buffer,
-    ) -> Option<(Range<u64>, bool)> {
+    ) -> Option<(u64, bool)> {
         let mut lingered = None;
         loop {
             let look = self.look(first);
@@ -210,11 +208,11 @@ impl Chunks<'_> {
                 return None;
             }
             match look.next {
-                Next::Chunks { chunks, wanted } => {
+                Next::Chunk { chunk, wanted } => {
                     if look.more {
                         self.enlist(scope);
                     }
-                    return Some((chunks, wanted));
+                    return Some((chunk, wanted));
                 }
                 Next::Done => return None,
                 _ if !first && lingered == Some(look.calls) => return None,
@@ -238,7 +236,7 @@ impl Chunks<'_> {
         }
     }
 
-    /// Takes what was wished for into the plan, and the next chunks out of it.
+    /// Takes what was wished for into the plan, and the next chunk out of it.
     fn look(&self, first: bool) -> Look {
         let mut plan = locked(&self.plan);
         let on = self.source.on;
@@ -252,9 +250,9 @@ impl Chunks<'_> {
             tell |= locked(&self.untold).wish(&bytes);
         }
         let idle = plan.is_idle();
-        let next = plan.next(first, RUN, on.quiet(), Instant::now(), || on.take_turn());
+        let next = plan.next(first, on.quiet(), Instant::now(), || on.take_turn());
         match next {
-            Next::Chunks { .. } | Next::Done => {}
+            Next::Chunk { .. } | Next::Done => {}
             Next::Wait => tell = true,
             Next::Rest(_) => {
                 locked(&self.untold).rests();
@@ -264,12 +262,12 @@ impl Chunks<'_> {
         Look { next, calls, heard, idle, more: plan.is_busy(), tell }
     }
 
-    /// These chunks are in place; somebody may have begun to wait for them meanwhile.
-    fn copied(&self, chunks: Range<u64>, wanted: bool) {
+    /// This chunk is in place; somebody may have begun to wait for it meanwhile.
+    fn copied(&self, chunk: u64, wanted: bool) {
         let mut plan = locked(&self.plan);
         let mut untold = locked(&self.untold);
-        untold.wanted |= plan.copied(chunks.clone()) || wanted;
-        untold.bytes.push(self.bytes(chunks));
+        untold.wanted |= plan.copied(chunk) || wanted;
+        untold.bytes.push(self.bytes(chunk));
     }
 
     fn must_go_on(&self) -> Result<(), Failure> {
@@ -277,8 +275,8 @@ impl Chunks<'_> {
         if cancelled { Err(self.source.failure(Cause::Cancelled)) } else { Ok(()) }
     }
 
-    fn copy(&self, chunks: Range<u64>, bytes: &mut [u8]) -> Result<(), Failure> {
-        let place = self.bytes(chunks);
+    fn copy(&self, chunk: u64, bytes: &mut [u8]) -> Result<(), Failure> {
+        let place = self.bytes(chunk);
         let length = (place.end - place.start) as usize;
         // Whole chunks even at the end: reads past the cache may want whole blocks.
         let mut filled = 0;

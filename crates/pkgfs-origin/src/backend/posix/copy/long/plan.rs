@@ -12,7 +12,7 @@ use crate::Rest;
 const LULL: Duration = Duration::from_secs(1);
 /// Storage is never quiet: from then on the rest follows all the same,
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// one run at a time, after a pause each.
+/// one chunk at a time, after a pause each.
 const PAUSE: Duration = Duration::from_millis(100);
 /// A pause that nothing but a wish ends.
 const FOR_EVER: Duration = Duration::from_secs(3600);
@@ -21,8 +21,11 @@ const SHORT: u64 = 4;
 /// Chunks of the end of a longer file that are taken at the first wish: libraries keep
 /// there what the loader reads next, archives their tables.
 const END: u64 = 1;
-/// Chunks asked for beyond a wish that goes on where another ended.
-const BEYOND: u64 = 3;
+/// A wish that goes on where others ended brings as many chunks beyond it as they were, but at
+/// least so many
+const LEAST_BEYOND: u64 = 3;
+/// and at most so many.
+const MOST_BEYOND: u64 = 32;
 /// Any other wish brings the whole block of so many chunks that it lies in: a program that
 /// touches a page of a library touches others near it, and each by itself is a round trip.
 const BLOCK: u64 = 2;
@@ -33,8 +36,10 @@ pub(super) struct Plan {
     wished: Vec<bool>,
     /// What somebody waits for,
     wishes: VecDeque<u64>,
-    /// and what is likely to be wished for next.
-    along: VecDeque<u64>,
+    /// what lies near that,
+    near: VecDeque<u64>,
+    /// and what a reader will come to that goes on as it does.
+    beyond: VecDeque<u64>,
     /// All before it are taken.
     cursor: u64,
     /// Chunks that are taken, and not in place yet.
@@ -50,11 +55,12 @@ pub(super) struct Plan {
 /// What a reader is to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    Chunks {
-        chunks: Range<u64>,
+    Chunk {
+        chunk: u64,
+        /// It is to be told of as soon as it is in place.
         wanted: bool,
     },
-    /// Look again when a reader has copied its chunks.
+    /// Look again when a reader has copied its chunk.
     Wait,
     /// Nobody waits for anything: look again when there is a wish, or after this time.
     Rest(Duration),
@@ -68,7 +74,8 @@ impl Plan {
             taken: vec![false; chunks as usize],
             wished: vec![false; chunks as usize],
             wishes: VecDeque::new(),
-            along: VecDeque::new(),
+            near: VecDeque::new(),
+            beyond: VecDeque::new(),
             cursor: 0,
             under_way: 0,
             begun: false,
@@ -89,14 +96,14 @@ impl Plan {
         if chunks.is_empty() {
             return;
         }
-        let before = chunks.start.checked_sub(1);
-        let runs_on = before.is_some_and(|before| self.wished[before as usize]);
-        let along = if runs_on {
-            chunks.end..chunks.end + BEYOND
+        let before = self.wished_before(chunks.start);
+        if before > 0 {
+            let beyond = chunks.end + before.max(LEAST_BEYOND);
+            self.beyond.extend(chunks.end..beyond.min(count));
         } else {
-            chunks.start - chunks.start % BLOCK..chunks.end.next_multiple_of(BLOCK)
-        };
-        self.along.extend(along.start..along.end.min(count));
+            let block = chunks.start - chunks.start % BLOCK..chunks.end.next_multiple_of(BLOCK);
+            self.near.extend(block.start..block.end.min(count));
+        }
         for chunk in chunks {
             self.wished[chunk as usize] = true;
             self.wishes.push_back(chunk);
@@ -104,17 +111,23 @@ impl Plan {
         if !self.begun {
             self.begun = true;
             let from = if count <= SHORT { 0 } else { count - END };
-            self.along.extend(from..count);
+            self.near.extend(from..count);
         }
     }
 
-    /// These chunks are in place. Whether somebody wished for any of them.
-    pub(super) fn copied(&mut self, chunks: Range<u64>) -> bool {
-        self.under_way -= chunks.end - chunks.start;
-        self.wished[chunks.start as usize..chunks.end as usize].contains(&true)
+    /// How many chunks in a row were wished for, of those just before this one.
+    fn wished_before(&self, chunk: u64) -> u64 {
+        let before = self.wished[..chunk as usize].iter().rev().take(MOST_BEYOND as usize);
+        before.take_while(|wished| **wished).count() as u64
     }
 
-    /// Whether no reader has chunks to copy.
+    /// This chunk is in place. Whether somebody wished for it.
+    pub(super) fn copied(&mut self, chunk: u64) -> bool {
+        self.under_way -= 1;
+        self.wished[chunk as usize]
+    }
+
+    /// Whether no reader has a chunk to copy.
     pub(super) fn is_idle(&self) -> bool {
         self.under_way == 0
     }
@@ -122,39 +135,21 @@ impl Plan {
     /// Whether there is something to copy that need not wait for storage to be quiet.
     pub(super) fn is_busy(&self) -> bool {
         let is_left = |chunk: &u64| !self.taken[*chunk as usize];
-        self.wishes.iter().chain(&self.along).any(is_left)
+        [&self.wishes, &self.near, &self.beyond].into_iter().flatten().any(is_left)
             || (self.rest == Rest::AtOnce && self.cursor < self.taken.len() as u64)
     }
 
-    /// The next chunks, at most `run` that follow each other. What may wait is taken by one
-    /// reader, the first, when it is this request's `turn`.
+    /// The next chunk. What may wait is taken by one reader, the first, when it is this
+    /// request's `turn`.
     pub(super) fn next(
         &mut self,
         first: bool,
-        run: u64,
         quiet: Duration,
         now: Instant,
         turn: impl FnOnce() -> bool,
     ) -> Next {
-        let next = self.choose(first, run, quiet, now, turn);
-        if let Next::Chunks { chunks, .. } = &next {
-            self.under_way += chunks.end - chunks.start;
-        }
-        next
-    }
-
-    fn choose(
-        &mut self,
-        first: bool,
-        run: u64,
-        quiet: Duration,
-        now: Instant,
-        turn: impl FnOnce() -> bool,
-    ) -> Next {
-        for queue in [&mut self.wishes, &mut self.along] {
-            if let Some(chunks) = take(queue, &mut self.taken, run) {
-                return Next::Chunks { chunks, wanted: true };
-            }
+        if let Some((chunk, wanted)) = self.queued() {
+            return self.take(chunk, wanted);
         }
         while self.taken.get(self.cursor as usize) == Some(&true) {
             self.cursor += 1;
@@ -164,7 +159,7 @@ impl Plan {
             return if self.is_idle() { Next::Done } else { Next::Wait };
         }
         match self.rest {
-            Rest::AtOnce => return self.rest(run),
+            Rest::AtOnce => return self.take(self.cursor, false),
             _ if !first || !self.is_idle() => return Next::Wait,
             Rest::Never => return Next::Rest(FOR_EVER),
             Rest::WhenQuiet => {}
@@ -179,36 +174,28 @@ impl Plan {
         if overdue {
             self.due = now + PAUSE;
         }
-        self.rest(run)
+        self.take(self.cursor, false)
     }
 
-    /// The first chunks that are not taken.
-    fn rest(&mut self, run: u64) -> Next {
-        let start = self.cursor;
-        while self.cursor < start + run && self.taken.get(self.cursor as usize) == Some(&false) {
-            self.taken[self.cursor as usize] = true;
-            self.cursor += 1;
-        }
-        Next::Chunks { chunks: start..self.cursor, wanted: false }
+    /// The first chunk that is asked for, and whether it is to be told of at once.
+    fn queued(&mut self) -> Option<(u64, bool)> {
+        let queues = [(&mut self.wishes, true), (&mut self.near, true), (&mut self.beyond, false)];
+        queues.into_iter().find_map(|(queue, wanted)| {
+            let chunk = loop {
+                let chunk = queue.pop_front()?;
+                if !self.taken[chunk as usize] {
+                    break chunk;
+                }
+            };
+            Some((chunk, wanted))
+        })
     }
-}
 
-/// The first of these chunks that is not taken, and those that follow it.
-fn take(queue: &mut VecDeque<u64>, taken: &mut [bool], run: u64) -> Option<Range<u64>> {
-    let first = loop {
-        let chunk = queue.pop_front()?;
-        if !taken[chunk as usize] {
-            break chunk;
-        }
-    };
-    taken[first as usize] = true;
-    let mut end = first + 1;
-    while end < first + run && queue.front() == Some(&end) && !taken[end as usize] {
-        queue.pop_front();
-        taken[end as usize] = true;
-        end += 1;
+    fn take(&mut self, chunk: u64, wanted: bool) -> Next {
+        self.taken[chunk as usize] = true;
+        self.under_way += 1;
+        Next::Chunk { chunk, wanted }
     }
-    Some(first..end)
 }
 
 #[cfg(test)]
@@ -220,116 +207,116 @@ mod tests {
     }
 
     fn next(plan: &mut Plan, first: bool, quiet: Duration) -> Next {
-        plan.next(first, 3, quiet, Instant::now(), || true)
+        plan.next(first, quiet, Instant::now(), || true)
     }
 
     /// What the first reader copies when storage was quiet for this long.
-    fn taken(plan: &mut Plan, quiet: Duration) -> Vec<Range<u64>> {
+    fn taken(plan: &mut Plan, quiet: Duration) -> Vec<u64> {
         std::iter::from_fn(|| match next(plan, true, quiet) {
-            Next::Chunks { chunks, .. } => {
-                plan.copied(chunks.clone());
-                Some(chunks)
+            Next::Chunk { chunk, .. } => {
+                plan.copied(chunk);
+                Some(chunk)
             }
             Next::Wait | Next::Rest(_) | Next::Done => None,
         })
         .collect()
     }
 
+    fn wish_and_take(plan: &mut Plan, wish: Range<u64>) -> Vec<u64> {
+        plan.wish(wish);
+        taken(plan, Duration::ZERO)
+    }
+
     #[test]
     fn what_is_wanted_whole_is_taken_from_the_beginning_by_all_readers_at_once() {
-        let mut plan = plan(5, Rest::AtOnce);
+        let mut plan = plan(4, Rest::AtOnce);
         assert!(plan.is_busy());
         let others = next(&mut plan, false, Duration::ZERO);
-        assert_eq!(others, Next::Chunks { chunks: 0..3, wanted: false });
-        assert_eq!(taken(&mut plan, Duration::ZERO), vec![3..5]);
-        // The other reader's chunks are not in place.
+        assert_eq!(others, Next::Chunk { chunk: 0, wanted: false });
+        assert_eq!(taken(&mut plan, Duration::ZERO), [1, 2, 3]);
+        // The other reader's chunk is not in place.
         assert_eq!(next(&mut plan, true, Duration::ZERO), Next::Wait);
-        assert!(!plan.copied(0..3) && plan.is_idle() && !plan.is_busy());
+        assert!(!plan.copied(0) && plan.is_idle() && !plan.is_busy());
         assert_eq!(next(&mut plan, true, Duration::ZERO), Next::Done);
     }
 
     #[test]
     fn wishes_come_first_then_their_blocks_and_the_end_and_the_rest_when_it_is_quiet() {
-        let mut plan = plan(20, Rest::WhenQuiet);
+        let mut plan = plan(12, Rest::WhenQuiet);
         plan.wish(4..5);
-        plan.wish(9..11);
-        assert_eq!(taken(&mut plan, Duration::ZERO), [4..5, 9..11, 5..6, 19..20, 8..9, 11..12]);
+        assert_eq!(wish_and_take(&mut plan, 7..9), [4, 7, 8, 5, 11, 6, 9]);
         assert!(matches!(next(&mut plan, true, Duration::ZERO), Next::Rest(LULL)));
         assert_eq!(next(&mut plan, false, LULL), Next::Wait);
-        assert_eq!(taken(&mut plan, LULL), [0..3, 3..4, 6..8, 12..15, 15..18, 18..19]);
+        assert_eq!(taken(&mut plan, LULL), [0, 1, 2, 3, 10]);
         assert_eq!(next(&mut plan, false, LULL), Next::Done);
     }
 
     #[test]
     fn the_rest_waits_for_its_turn() {
         let mut plan = plan(20, Rest::WhenQuiet);
-        let others_turn = plan.next(true, 3, LULL, Instant::now(), || false);
+        let others_turn = plan.next(true, LULL, Instant::now(), || false);
         assert_eq!(others_turn, Next::Rest(LULL));
-        assert_eq!(taken(&mut plan, LULL).len(), 7);
+        assert_eq!(taken(&mut plan, LULL).len(), 20);
     }
 
     #[test]
     fn the_rest_is_left_where_it_is_never_wanted_until_somebody_wants_all() {
-        let mut plan = plan(20, Rest::Never);
+        let mut plan = plan(10, Rest::Never);
         plan.wish(4..5);
-        assert_eq!(taken(&mut plan, FOR_EVER), [4..5, 5..6, 19..20]);
+        assert_eq!(taken(&mut plan, FOR_EVER), [4, 5, 9]);
         assert_eq!(next(&mut plan, true, FOR_EVER), Next::Rest(FOR_EVER));
         plan.wish_for_all();
         assert!(plan.is_busy());
-        let rest = [0..3, 3..4, 6..9, 9..12, 12..15, 15..18, 18..19];
-        assert_eq!(taken(&mut plan, Duration::ZERO), rest);
+        assert_eq!(taken(&mut plan, Duration::ZERO), [0, 1, 2, 3, 6, 7, 8]);
     }
 
     #[test]
     fn a_wish_overtakes_the_block_of_one_before_it() {
         let mut plan = plan(20, Rest::WhenQuiet);
         let next = |plan: &mut Plan| match next(plan, false, Duration::ZERO) {
-            Next::Chunks { chunks, wanted: true } => chunks,
+            Next::Chunk { chunk, wanted: true } => chunk,
             other => panic!("{other:?}"),
         };
         plan.wish(0..1);
-        assert_eq!(next(&mut plan), 0..1);
+        assert_eq!(next(&mut plan), 0);
         plan.wish(10..11);
         plan.wish(5..6);
-        assert_eq!(next(&mut plan), 10..11);
-        assert_eq!(next(&mut plan), 5..6);
+        assert_eq!(next(&mut plan), 10);
+        assert_eq!(next(&mut plan), 5);
         // What was left of the first block is not forgotten.
-        assert_eq!(next(&mut plan), 1..2);
+        assert_eq!(next(&mut plan), 1);
     }
 
     #[test]
     fn a_wish_past_the_end_asks_for_nothing() {
         let mut plan = plan(11, Rest::Never);
         plan.wish(11..30);
-        plan.wish(99..100);
-        assert_eq!(taken(&mut plan, Duration::ZERO), []);
-        plan.wish(10..99);
-        assert_eq!(taken(&mut plan, Duration::ZERO), vec![10..11]);
+        assert_eq!(wish_and_take(&mut plan, 99..100), []);
+        assert_eq!(wish_and_take(&mut plan, 10..99), [10]);
     }
 
     #[test]
     fn what_was_wished_for_is_known_also_when_it_was_taken_before() {
         let mut plan = plan(22, Rest::AtOnce);
-        for chunks in [0..3, 3..6] {
+        for chunk in [0, 1] {
             let next = next(&mut plan, false, Duration::ZERO);
-            assert_eq!(next, Next::Chunks { chunks, wanted: false });
+            assert_eq!(next, Next::Chunk { chunk, wanted: false });
         }
-        plan.wish(2..3);
-        assert!(!plan.copied(3..6));
-        assert!(plan.copied(0..3));
+        plan.wish(1..2);
+        assert!(!plan.copied(0));
+        assert!(plan.copied(1));
     }
 
     #[test]
     fn the_rest_follows_in_the_end_however_busy_storage_is() {
         let mut plan = plan(20, Rest::WhenQuiet);
-        plan.wish(16..20);
-        assert_eq!(taken(&mut plan, Duration::ZERO), [16..19, 19..20]);
+        assert_eq!(wish_and_take(&mut plan, 16..20), [16, 17, 18, 19]);
         let mut now = Instant::now() + LONGEST_WAIT;
-        for chunks in [0..3, 3..6] {
-            let next = plan.next(true, 3, Duration::ZERO, now, || true);
-            assert_eq!(next, Next::Chunks { chunks: chunks.clone(), wanted: false });
-            plan.copied(chunks);
-            assert_eq!(plan.next(true, 3, Duration::ZERO, now, || true), Next::Rest(PAUSE));
+        for chunk in [0, 1] {
+            let next = plan.next(true, Duration::ZERO, now, || true);
+            assert_eq!(next, Next::Chunk { chunk, wanted: false });
+            plan.copied(chunk);
+            assert_eq!(plan.next(true, Duration::ZERO, now, || true), Next::Rest(PAUSE));
             now += PAUSE;
         }
     }
@@ -337,21 +324,30 @@ mod tests {
     #[test]
     fn a_short_file_is_taken_whole_with_the_first_wish() {
         let mut plan = plan(4, Rest::Never);
-        plan.wish(3..4);
-        assert_eq!(taken(&mut plan, Duration::ZERO), [3..4, 2..3, 0..2]);
+        assert_eq!(wish_and_take(&mut plan, 3..4), [3, 2, 0, 1]);
         assert_eq!(next(&mut plan, true, Duration::ZERO), Next::Done);
     }
 
     #[test]
-    fn a_wish_that_runs_on_asks_for_more_beyond_and_never_past_the_end() {
-        let mut plan = plan(12, Rest::Never);
-        plan.wish(0..1);
-        assert_eq!(taken(&mut plan, Duration::ZERO), [0..1, 1..2, 11..12]);
-        plan.wish(1..2);
-        assert_eq!(taken(&mut plan, Duration::ZERO), vec![2..5]);
-        plan.wish(2..6);
-        assert_eq!(taken(&mut plan, Duration::ZERO), [5..6, 6..9]);
-        plan.wish(6..10);
-        assert_eq!(taken(&mut plan, Duration::ZERO), [9..10, 10..11]);
+    fn a_wish_that_runs_on_asks_for_as_much_beyond_as_was_wished_for_before() {
+        let mut plan = plan(1000, Rest::Never);
+        assert_eq!(wish_and_take(&mut plan, 0..1), [0, 1, 999]);
+        let mut beyond = |wish: Range<u64>| {
+            plan.wish(wish.clone());
+            let mut last = wish.end - 1;
+            while let Next::Chunk { chunk, wanted } = next(&mut plan, true, Duration::ZERO) {
+                assert_eq!(wanted, chunk < wish.end, "{chunk}");
+                plan.copied(chunk);
+                last = last.max(chunk);
+            }
+            last + 1 - wish.end
+        };
+        assert_eq!(beyond(1..2), LEAST_BEYOND);
+        assert_eq!(beyond(2..8), LEAST_BEYOND);
+        assert_eq!(beyond(8..9), 8);
+        // What is there already counts as little as what is not.
+        assert_eq!(beyond(9..50), 9);
+        assert_eq!(beyond(50..60), MOST_BEYOND);
+        assert_eq!(beyond(990..999), 0);
     }
 }
