@@ -8,6 +8,7 @@
 mod cold;
 mod definitions;
 mod figures;
+mod graveyard;
 mod ground;
 mod herd;
 mod load;

@@ -10,7 +10,6 @@ mod profile;
 mod whole;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -94,7 +93,7 @@ impl Cold<'_> {
     fn leave(&self, entry: Entry) -> Result<Asked> {
         let asked = self.quiet(&entry)?;
         if let Entry::Rez(cache) = &entry {
-            fs::remove_dir_all(cache)?;
+            self.ground.programs().graveyard.bury(cache)?;
         }
         Ok(asked)
     }

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use super::ground::Ground;
+use super::graveyard::Graveyard;
 use super::namespace::Namespace;
 use super::repository::Package;
 use super::user::User;
@@ -30,6 +31,7 @@ pub(super) struct Mount {
     repository: PathBuf,
     namespace: Option<Rc<Namespace>>,
     strays: Rc<Strays>,
+    graveyard: Rc<Graveyard>,
 }
 
 impl Mount {
@@ -67,6 +69,7 @@ impl Mount {
             repository: repository.to_owned(),
             namespace,
             strays: Rc::clone(&ground.programs().strays),
+            graveyard: Rc::clone(&ground.programs().graveyard),
         };
         mount.user.directory(&mount.place)?;
         // Repository and store may share a disk here, which rez refuses by default.
@@ -211,7 +214,7 @@ impl Mount {
             process::output(self.command().args(["unmount", "--lazy"]).arg(&at))?;
             wait_for_end(daemon?)?;
         }
-        Ok(fs::remove_dir_all(&self.place)?)
+        self.graveyard.bury(&self.place)
     }
 }
 

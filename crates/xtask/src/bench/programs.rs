@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use anyhow::Result;
 
+use super::graveyard::Graveyard;
 use crate::demo::strays::Strays;
 use crate::process::{self, cargo};
 use crate::workspace;
@@ -20,6 +21,8 @@ pub(super) struct Programs {
     pub(super) reader: PathBuf,
     /// Daemons that unmounting fails to end: ended when the last of these is dropped.
     pub(super) strays: Rc<Strays>,
+    /// What is done with.
+    pub(super) graveyard: Rc<Graveyard>,
 }
 
 impl Programs {
@@ -38,6 +41,7 @@ impl Programs {
             standin: program("pkgfs-standin"),
             reader: program("pkgfs-bench-reader"),
             strays: Rc::new(Strays::new("BENCH_MOUNT")),
+            graveyard: Rc::new(Graveyard::new()?),
         })
     }
 }

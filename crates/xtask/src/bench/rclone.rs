@@ -6,12 +6,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::graveyard::Graveyard;
 use super::ground::Ground;
 use super::user::User;
 
@@ -21,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Rclone {
     child: Child,
     place: PathBuf,
+    graveyard: Rc<Graveyard>,
 }
 
 impl Rclone {
@@ -38,7 +41,8 @@ impl Rclone {
         command.arg(place.join("cache"));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let child = command.spawn().context("cannot start rclone: run `cargo xtask setup`")?;
-        let mut rclone = Self { child, place };
+        let graveyard = Rc::clone(&ground.programs().graveyard);
+        let mut rclone = Self { child, place, graveyard };
         let deadline = Instant::now() + PATIENCE;
         while !is_mounted(&rclone.root())? {
             if rclone.child.try_wait()?.is_some() || Instant::now() > deadline {
@@ -65,7 +69,7 @@ impl Rclone {
         if is_mounted(&self.root())? {
             rustix::mount::unmount(self.root(), rustix::mount::UnmountFlags::DETACH)?;
         }
-        Ok(fs::remove_dir_all(&self.place)?)
+        self.graveyard.bury(&self.place)
     }
 }
 
