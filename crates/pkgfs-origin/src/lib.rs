@@ -31,5 +31,5 @@ pub use client::{Fetch, Origin};
 pub use counters::{Counters, Operations};
 pub use error::{Cause, Failure, OriginError};
 pub use links::LinkBounds;
-pub use protocol::{Fetched, NameKind, Rest, Stat};
+pub use protocol::{CHUNK, Fetched, NameKind, Rest, Stat};
 pub use settings::OriginSettings;

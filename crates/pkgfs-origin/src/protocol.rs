@@ -68,6 +68,10 @@ pub(crate) enum Request {
     },
 }
 
+/// Bytes of a file that are asked for at a time, and told of at least: as many as clients of
+/// storage ask for in one operation.
+pub const CHUNK: u64 = 1 << 20;
+
 /// What becomes of those bytes of a long file that nobody waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rest {

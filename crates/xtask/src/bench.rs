@@ -116,7 +116,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// Does each part once and checks what it counts.
 pub(crate) fn quick() -> Result<()> {
-    run(&Options { what: None, measuring: Measuring { runs: 1, quick: true, to: None, rows: None } })
+    run(&Options {
+        what: None,
+        measuring: Measuring { runs: 1, quick: true, to: None, rows: None },
+    })
 }
 
 /// Measures some parts, and reports each when it is done.

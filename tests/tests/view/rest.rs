@@ -12,10 +12,10 @@ use crate::tree;
 const FILE: &str = "cold/1.0/file";
 const MIB: usize = 1 << 20;
 const SIZE: usize = 40 * MIB;
-/// What the first touch of a large file brings: the 2 MiB around it, and the last MiB.
-const FIRST: u64 = 3 << 20;
+/// What the first touch of a large file brings: the 4 MiB around it, and the last MiB.
+const FIRST: u64 = 5 << 20;
 /// What one more brings.
-const NEXT: u64 = 2 << 20;
+const NEXT: u64 = 4 << 20;
 
 struct Cold {
     scene: Scene,
@@ -142,7 +142,7 @@ fn no_more_than_so_many_large_files_are_kept_in_part() {
     const FILES: usize = 70;
     const MOST: usize = 65;
     let scene = Scene::behind_standin(&Options { delay_us: 0, ..Options::default() });
-    let content = tree::content(5 * MIB);
+    let content = tree::content(6 * MIB);
     scene.repository().release("many", "1.0", |root| {
         for number in 0..FILES {
             fs::write(root.join(number.to_string()), &content).unwrap();
@@ -162,7 +162,7 @@ fn no_more_than_so_many_large_files_are_kept_in_part() {
     eventually("the oldest were let go", || partial_files(&mounted) <= MOST);
     // Who has one of those open reads on.
     for file in open.iter().chain([&open[0]]) {
-        file.read_exact_at(&mut read, 3 * MIB as u64).unwrap();
-        assert!(read == content[3 * MIB..3 * MIB + 4096]);
+        file.read_exact_at(&mut read, 4 * MIB as u64).unwrap();
+        assert!(read == content[4 * MIB..4 * MIB + 4096]);
     }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use pkgfs_origin::{Fetch, Fetched, OriginError};
+use pkgfs_origin::{CHUNK, Fetch, Fetched, OriginError};
 use tokio::sync::{mpsc, watch};
 
 use super::Local;
@@ -34,7 +34,7 @@ pub(super) struct Filling {
     readers: AtomicUsize,
     /// When somebody last did.
     read: Mutex<Instant>,
-    /// What was ordered of it.
+    /// What was ordered of it, in whole chunks.
     ordered: Mutex<Spans>,
     /// All of it was ordered.
     whole: AtomicBool,
@@ -103,17 +103,19 @@ impl Filling {
         let _ = self.orders.send(order);
     }
 
-    /// Orders these bytes, once; also those that are in place: how a reader goes on tells what
-    /// it will come to.
-    fn order_bytes(&self, bytes: &Range<u64>) {
+    /// Orders these bytes, once. Those that are in place only if they go on where others were
+    /// ordered: how a reader goes on tells what it will come to.
+    fn order_bytes(&self, bytes: &Range<u64>, in_place: bool) {
+        let chunks = bytes.start - bytes.start % CHUNK..bytes.end.next_multiple_of(CHUNK);
         {
             let mut ordered = self.ordered.lock();
-            if ordered.cover(bytes) {
+            let goes_on = chunks.start > 0 && ordered.cover(&(chunks.start - 1..chunks.start));
+            if ordered.cover(&chunks) || (in_place && !goes_on) {
                 return;
             }
-            ordered.add(bytes.clone());
+            ordered.add(chunks.clone());
         }
-        self.order(Order::Bytes(bytes.clone()));
+        self.order(Order::Bytes(chunks));
     }
 
     pub(super) fn order_all(&self) {
@@ -148,8 +150,12 @@ impl Flight {
 
     async fn reached(&self, bytes: Range<u64>) -> Result<Reached, ViewError> {
         let mut stage = self.stage.clone();
-        if let Some(filling) = self.filling() {
-            filling.order_bytes(&bytes);
+        let in_place = match &*stage.borrow() {
+            Stage::Filling(spans) => Some(spans.cover(&bytes)),
+            Stage::Whole(_) | Stage::Failed(_) | Stage::LetGo => None,
+        };
+        if let Some((in_place, filling)) = in_place.zip(self.filling.as_ref()) {
+            filling.order_bytes(&bytes, in_place);
         }
         let reached = stage
             .wait_for(|stage| match stage {

@@ -24,7 +24,8 @@ pub(super) struct Graveyard {
 impl Graveyard {
     pub(super) fn new() -> Result<Self> {
         // On the disk where all the rest takes place.
-        let directory = tempfile::Builder::new().prefix("pkgfs-bench-done-").tempdir_in("/var/tmp")?;
+        let directory =
+            tempfile::Builder::new().prefix("pkgfs-bench-done-").tempdir_in("/var/tmp")?;
         Ok(Self { directory, buried: Cell::new(0) })
     }
 

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use super::ground::Ground;
 use super::graveyard::Graveyard;
+use super::ground::Ground;
 use super::namespace::Namespace;
 use super::repository::Package;
 use super::user::User;

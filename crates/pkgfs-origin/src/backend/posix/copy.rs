@@ -23,12 +23,9 @@ use super::{
     status::{self, Ask},
 };
 use crate::{
-    Cause, Failure, Fetched, Rest,
+    CHUNK, Cause, Failure, Fetched, Rest,
     backend::{Observer, Operation},
 };
-
-/// Most bytes of a content asked for at a time.
-const CHUNK: u64 = 1 << 20;
 
 pub(super) fn fetch(
     path: &Path,
@@ -61,7 +58,7 @@ fn copy(
     on: &dyn Observer,
 ) -> Result<Fetched, Failure> {
     let mut source = Source::open(path, on)?;
-    if expected.size > long::CHUNK {
+    if expected.size > CHUNK {
         return long::fetch(&source, expected, into, rest);
     }
     let mut buffer = vec![0; (expected.size + 1) as usize];

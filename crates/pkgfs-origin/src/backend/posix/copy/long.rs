@@ -39,13 +39,10 @@ use self::{
 };
 use super::{super::status::Ask, Source, write};
 use crate::{
-    Cause, Failure, Fetched, Rest,
+    CHUNK, Cause, Failure, Fetched, Rest,
     backend::{Operation, Wishes},
 };
 
-/// What is asked for and told of a file at least: as much as clients of storage ask for in one
-/// operation.
-pub(super) const CHUNK: u64 = 1 << 20;
 /// Reads under way at a time.
 const READERS: u64 = 4;
 /// Bytes nobody waits for after which progress is told, or

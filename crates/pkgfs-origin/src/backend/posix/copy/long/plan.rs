@@ -16,9 +16,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 /// A pause that nothing but a wish ends.
 const FOR_EVER: Duration = Duration::from_secs(3600);
-/// A file of at most this many chunks is taken whole at the first wish.
-const SHORT: u64 = 4;
-/// Chunks of the end of a longer file that are taken at the first wish: libraries keep
+/// Chunks of the end that are taken at the first wish: libraries keep
 /// there what the loader reads next, archives their tables.
 const END: u64 = 1;
 /// A wish that goes on where others ended brings as many chunks beyond it as they were, but at
@@ -28,7 +26,7 @@ const LEAST_BEYOND: u64 = 3;
 const MOST_BEYOND: u64 = 32;
 /// Any other wish brings the whole block of so many chunks that it lies in: a program that
 /// touches a page of a library touches others near it, and each by itself is a round trip.
-const BLOCK: u64 = 2;
+const BLOCK: u64 = 4;
 
 /// Chunks taken, and chunks wished for.
 pub(super) struct Plan {
@@ -110,8 +108,7 @@ impl Plan {
         }
         if !self.begun {
             self.begun = true;
-            let from = if count <= SHORT { 0 } else { count - END };
-            self.near.extend(from..count);
+            self.near.extend(count.saturating_sub(END)..count);
         }
     }
 
@@ -179,16 +176,20 @@ impl Plan {
 
     /// The first chunk that is asked for, and whether it is to be told of at once.
     fn queued(&mut self) -> Option<(u64, bool)> {
-        let queues = [(&mut self.wishes, true), (&mut self.near, true), (&mut self.beyond, false)];
-        queues.into_iter().find_map(|(queue, wanted)| {
-            let chunk = loop {
-                let chunk = queue.pop_front()?;
-                if !self.taken[chunk as usize] {
-                    break chunk;
-                }
-            };
-            Some((chunk, wanted))
-        })
+        let Self { wishes, near, beyond, taken, .. } = self;
+        let is_left = |chunk: &u64| !taken[*chunk as usize];
+        let first = |queue: &mut VecDeque<u64>| {
+            let place = queue.iter().position(is_left)?;
+            queue.drain(..=place).next_back()
+        };
+        if let Some(chunk) = first(wishes) {
+            return Some((chunk, true));
+        }
+        if let Some(chunk) = first(near) {
+            // Those before it are told of with the last.
+            return Some((chunk, !near.iter().any(is_left)));
+        }
+        first(beyond).map(|chunk| (chunk, false))
     }
 
     fn take(&mut self, chunk: u64, wanted: bool) -> Next {
@@ -244,10 +245,10 @@ mod tests {
     fn wishes_come_first_then_their_blocks_and_the_end_and_the_rest_when_it_is_quiet() {
         let mut plan = plan(12, Rest::WhenQuiet);
         plan.wish(4..5);
-        assert_eq!(wish_and_take(&mut plan, 7..9), [4, 7, 8, 5, 11, 6, 9]);
+        assert_eq!(wish_and_take(&mut plan, 7..8), [4, 7, 5, 6, 11]);
         assert!(matches!(next(&mut plan, true, Duration::ZERO), Next::Rest(LULL)));
         assert_eq!(next(&mut plan, false, LULL), Next::Wait);
-        assert_eq!(taken(&mut plan, LULL), [0, 1, 2, 3, 10]);
+        assert_eq!(taken(&mut plan, LULL), [0, 1, 2, 3, 8, 9, 10]);
         assert_eq!(next(&mut plan, false, LULL), Next::Done);
     }
 
@@ -263,28 +264,32 @@ mod tests {
     fn the_rest_is_left_where_it_is_never_wanted_until_somebody_wants_all() {
         let mut plan = plan(10, Rest::Never);
         plan.wish(4..5);
-        assert_eq!(taken(&mut plan, FOR_EVER), [4, 5, 9]);
+        assert_eq!(taken(&mut plan, FOR_EVER), [4, 5, 6, 7, 9]);
         assert_eq!(next(&mut plan, true, FOR_EVER), Next::Rest(FOR_EVER));
         plan.wish_for_all();
         assert!(plan.is_busy());
-        assert_eq!(taken(&mut plan, Duration::ZERO), [0, 1, 2, 3, 6, 7, 8]);
+        assert_eq!(taken(&mut plan, Duration::ZERO), [0, 1, 2, 3, 8]);
     }
 
     #[test]
     fn a_wish_overtakes_the_block_of_one_before_it() {
         let mut plan = plan(20, Rest::WhenQuiet);
         let next = |plan: &mut Plan| match next(plan, false, Duration::ZERO) {
-            Next::Chunk { chunk, wanted: true } => chunk,
+            Next::Chunk { chunk, wanted } => (chunk, wanted),
             other => panic!("{other:?}"),
         };
         plan.wish(0..1);
-        assert_eq!(next(&mut plan), 0);
+        assert_eq!(next(&mut plan), (0, true));
         plan.wish(10..11);
         plan.wish(5..6);
-        assert_eq!(next(&mut plan), 10);
-        assert_eq!(next(&mut plan), 5);
-        // What was left of the first block is not forgotten.
-        assert_eq!(next(&mut plan), 1);
+        assert_eq!(next(&mut plan), (10, true));
+        assert_eq!(next(&mut plan), (5, true));
+        // What was left of the first block is not forgotten,
+        assert_eq!(next(&mut plan), (1, false));
+        let left: Vec<_> = (0..9).map(|_| next(&mut plan)).collect();
+        // and all that lies near is told of with its last.
+        assert_eq!(left.last(), Some(&(7, true)));
+        assert!(left.iter().rev().skip(1).all(|(_, wanted)| !wanted), "{left:?}");
     }
 
     #[test]
@@ -292,7 +297,7 @@ mod tests {
         let mut plan = plan(11, Rest::Never);
         plan.wish(11..30);
         assert_eq!(wish_and_take(&mut plan, 99..100), []);
-        assert_eq!(wish_and_take(&mut plan, 10..99), [10]);
+        assert_eq!(wish_and_take(&mut plan, 10..99), [10, 8, 9]);
     }
 
     #[test]
@@ -324,14 +329,14 @@ mod tests {
     #[test]
     fn a_short_file_is_taken_whole_with_the_first_wish() {
         let mut plan = plan(4, Rest::Never);
-        assert_eq!(wish_and_take(&mut plan, 3..4), [3, 2, 0, 1]);
+        assert_eq!(wish_and_take(&mut plan, 3..4), [3, 0, 1, 2]);
         assert_eq!(next(&mut plan, true, Duration::ZERO), Next::Done);
     }
 
     #[test]
     fn a_wish_that_runs_on_asks_for_as_much_beyond_as_was_wished_for_before() {
         let mut plan = plan(1000, Rest::Never);
-        assert_eq!(wish_and_take(&mut plan, 0..1), [0, 1, 999]);
+        assert_eq!(wish_and_take(&mut plan, 0..1), [0, 1, 2, 3, 999]);
         let mut beyond = |wish: Range<u64>| {
             plan.wish(wish.clone());
             let mut last = wish.end - 1;
@@ -342,12 +347,10 @@ mod tests {
             }
             last + 1 - wish.end
         };
-        assert_eq!(beyond(1..2), LEAST_BEYOND);
-        assert_eq!(beyond(2..8), LEAST_BEYOND);
-        assert_eq!(beyond(8..9), 8);
-        // What is there already counts as little as what is not.
-        assert_eq!(beyond(9..50), 9);
+        assert_eq!(beyond(1..7), LEAST_BEYOND);
+        assert_eq!(beyond(7..11), 7);
+        assert_eq!(beyond(11..50), 11);
         assert_eq!(beyond(50..60), MOST_BEYOND);
-        assert_eq!(beyond(990..999), 0);
+        assert_eq!(beyond(60..998), 1, "no further than the end, which is there");
     }
 }

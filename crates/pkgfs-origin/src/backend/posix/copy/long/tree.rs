@@ -12,7 +12,7 @@ use blake3::{
 };
 use pkgfs_manifest::BlobDigest;
 
-use super::CHUNK;
+use crate::CHUNK;
 
 /// The subtrees of a file of more than one chunk.
 pub(super) struct Tree {
