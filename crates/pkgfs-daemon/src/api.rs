@@ -13,6 +13,7 @@
 //! | `POST /v1/profiles/import` | [`ProfileList`] | [`Report`] |
 //! | `POST /v1/profiles/clear` | [`TargetsOrder`] | [`Report`] |
 //! | `POST /v1/clean` | [`CleanOrder`] | [`CleanReport`] |
+//! | `POST /v1/verify` | [`VerifyOrder`] | [`VerifyLine`]s, one a line, the last with the report |
 //! | `POST /v1/mount` | [`MountOrder`] | [`Mounted`] |
 //! | `POST /v1/unmount` | [`UnmountOrder`] | [`Unmounted`] |
 //! | `POST /v1/flush` | [`FlushOrder`] | what was flushed, kept and unknown |
@@ -26,7 +27,7 @@ use std::path::PathBuf;
 
 #[cfg(doc)]
 use pkgfs_view::{CleanReport, ProfileList, Report};
-use pkgfs_view::{Target, WarmLimits, WarmProgress, WarmReport};
+use pkgfs_view::{Target, VerifyProgress, VerifyReport, WarmLimits, WarmProgress, WarmReport};
 use serde::{Deserialize, Serialize};
 
 use crate::Settings;
@@ -139,6 +140,24 @@ pub struct CleanOrder {
     /// Only tell of it.
     #[serde(default)]
     pub dry_run: bool,
+}
+
+/// Compare all blobs with their names. The end of the connection ends it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyOrder {
+    /// Fetch anew what was bad.
+    #[serde(default)]
+    pub repair: bool,
+}
+
+/// One line of the answer to [`VerifyOrder`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerifyLine {
+    /// How far it is.
+    Progress(VerifyProgress),
+    /// What it came to; the last line.
+    Report(Box<VerifyReport>),
 }
 
 /// The state of a daemon.

@@ -18,7 +18,8 @@ use tokio::net::UnixStream;
 
 use crate::{
     CleanOrder, CleanReport, DaemonStatus, Failure, FlushOrder, Listed, MountOrder, Mounted,
-    ProfileList, RemoveOrder, Report, TargetsOrder, UnmountOrder, Unmounted, WarmLine, WarmOrder,
+    ProfileList, RemoveOrder, Report, TargetsOrder, UnmountOrder, Unmounted, VerifyLine, VerifyOrder,
+    WarmLine, WarmOrder,
     control_socket,
 };
 
@@ -154,11 +155,33 @@ impl Client {
     pub async fn warm(
         self,
         order: &WarmOrder,
-        mut line: impl FnMut(WarmLine),
+        line: impl FnMut(WarmLine),
+    ) -> Result<(), ClientError> {
+        self.lines("/v1/warm", order, line).await
+    }
+
+    /// Compares all blobs with their names; `line` is called with each line of the answer. Dropped,
+    /// it ends the check.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn verify(
+        self,
+        order: &VerifyOrder,
+        line: impl FnMut(VerifyLine),
+    ) -> Result<(), ClientError> {
+        self.lines("/v1/verify", order, line).await
+    }
+
+    async fn lines<T: DeserializeOwned>(
+        self,
+        path: &str,
+        order: &impl Serialize,
+        mut line: impl FnMut(T),
     ) -> Result<(), ClientError> {
         let store = self.store.clone();
         let broken = |reason: String| ClientError::Broken { store: store.clone(), reason };
-        let (mut body, _connection) = self.send(Method::POST, "/v1/warm", order).await?;
+        let (mut body, _connection) = self.send(Method::POST, path, order).await?;
         let mut text = Vec::new();
         loop {
             let frame = tokio::time::timeout(DEADLINE, body.frame())

@@ -1,4 +1,4 @@
-//! The requests that `list`, `add`, `remove`, `pin`, `unpin`, `warm` and `clean` make.
+//! The requests that `list`, `add`, `remove`, `pin`, `unpin`, `warm`, `clean` and `verify` make.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -9,13 +9,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::stream;
-use pkgfs_view::{Report, ViewError, WarmProgress};
+use pkgfs_view::{Report, VerifyProgress, ViewError, WarmProgress};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    CleanOrder, DaemonError, Failure, FailureKind, Listed, RemoveOrder, TargetsOrder, WarmLine,
-    WarmOrder,
+    CleanOrder, DaemonError, Failure, FailureKind, Listed, RemoveOrder, TargetsOrder, VerifyLine,
+    VerifyOrder, WarmLine, WarmOrder,
     mounts::blocking,
     server::{Desk, refuse},
 };
@@ -114,19 +114,50 @@ pub(crate) async fn warm(State(desk): State<Arc<Desk>>, Json(order): Json<WarmOr
                 report = job => {
                     let _ = lines.send(line(&WarmLine::Report(Box::new(report)))).await;
                 }
-                () = tell(progress, &lines) => tracing::info!("a fetch ahead was cancelled"),
+                () = tell(progress, &lines, WarmLine::Progress) => {
+                    tracing::info!("a fetch ahead was cancelled");
+                }
             }
         });
     }
+    streamed(read)
+}
+
+/// Answers with lines as the check goes on. A reader that goes away ends it.
+pub(crate) async fn verify(
+    State(desk): State<Arc<Desk>>,
+    Json(order): Json<VerifyOrder>,
+) -> Response {
+    let (told, progress) = watch::channel(VerifyProgress::default());
+    let view = Arc::clone(&desk.view);
+    let (lines, read) = mpsc::channel(LINES);
+    tokio::spawn(async move {
+        tokio::select! {
+            report = view.verify(order.repair, told) => {
+                let _ = lines.send(line(&VerifyLine::Report(Box::new(report)))).await;
+            }
+            () = tell(progress, &lines, VerifyLine::Progress) => {
+                tracing::info!("a check of all blobs was cancelled");
+            }
+        }
+    });
+    streamed(read)
+}
+
+fn streamed(read: mpsc::Receiver<Line>) -> Response {
     let body = stream::unfold(read, async |mut read| Some((read.recv().await?, read)));
     ([("content-type", "application/x-ndjson")], Body::from_stream(body)).into_response()
 }
 
 /// Sends progress as it comes; ends when nobody reads any more.
-async fn tell(mut progress: watch::Receiver<WarmProgress>, lines: &mpsc::Sender<Line>) {
+async fn tell<P: Copy, T: Serialize>(
+    mut progress: watch::Receiver<P>,
+    lines: &mpsc::Sender<Line>,
+    as_line: impl Fn(P) -> T,
+) {
     loop {
         let told = *progress.borrow_and_update();
-        if lines.send(line(&WarmLine::Progress(told))).await.is_err() {
+        if lines.send(line(&as_line(told))).await.is_err() {
             return;
         }
         tokio::select! {
@@ -141,7 +172,7 @@ async fn tell(mut progress: watch::Receiver<WarmProgress>, lines: &mpsc::Sender<
 
 type Line = Result<Bytes, Infallible>;
 
-fn line(line: &WarmLine) -> Line {
+fn line(line: &impl Serialize) -> Line {
     // Numbers and texts always have a JSON form.
     let mut text = serde_json::to_vec(line).unwrap_or_default();
     text.push(b'\n');

@@ -31,7 +31,8 @@ mod startup;
 
 pub use api::{
     CleanOrder, DaemonStatus, Failure, FailureKind, FlushOrder, Listed, LiveMount, MountOrder,
-    Mounted, RemoveOrder, TargetsOrder, UnmountOrder, Unmounted, WarmLine, WarmOrder,
+    Mounted, RemoveOrder, TargetsOrder, UnmountOrder, Unmounted, VerifyLine, VerifyOrder,
+    WarmLine, WarmOrder,
 };
 pub use client::{Client, ClientError};
 pub use daemon::{Presence, run};
@@ -41,9 +42,9 @@ pub use mountpoint::remove_mountpoint;
 /// What `pkgfs origin-worker` runs: the process that reads shared storage.
 pub use pkgfs_origin::worker::main as origin_worker;
 pub use pkgfs_view::{
-    Amount, CleanReport, ExchangedFile, ExchangedProfile, ProfileList, Report, Target, WarmLimits,
-    WarmProgress, WarmReport,
+    Amount, CleanReport, ExchangedFile, ExchangedProfile, ProfileList, Report, Target,
+    VerifyProgress, VerifyReport, WarmLimits, WarmProgress, WarmReport,
 };
 pub use places::{default_store, log_path};
 pub use rez_settings::{RezUnavailable, rez_settings};
-pub use settings::{OriginKeys, ProfileKeys, RegistrationKeys, RezKeys, Settings};
+pub use settings::{OriginKeys, ProfileKeys, RegistrationKeys, RezKeys, RoomKeys, ScrubKeys, Settings};

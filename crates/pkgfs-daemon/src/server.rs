@@ -78,6 +78,7 @@ pub(crate) async fn serve(
         .route("/v1/unpin", post(commands::unpin))
         .route("/v1/warm", post(commands::warm))
         .route("/v1/clean", post(commands::clean))
+        .route("/v1/verify", post(commands::verify))
         .merge(profiles::routes())
         .route("/v1/mount", post(mount))
         .route("/v1/unmount", post(unmount))
@@ -129,7 +130,7 @@ impl IntoResponse for DaemonError {
 
 async fn nothing_here() -> Response {
     let message = "no such request: there are /v1/status, variants, mount, unmount, flush, list, add, \
-                   remove, pin, unpin, warm, clean, profiles, profiles/import and profiles/clear";
+                   remove, pin, unpin, warm, clean, verify, profiles, profiles/import and profiles/clear";
     let failure = Failure { kind: FailureKind::Other, message: message.into() };
     (StatusCode::NOT_FOUND, Json(failure)).into_response()
 }

@@ -35,6 +35,10 @@ pub struct Settings {
     pub origin: OriginKeys,
     /// What makes a variant appear.
     pub registration: RegistrationKeys,
+    /// How much the store may hold.
+    pub room: RoomKeys,
+    /// How what it holds is checked in the background.
+    pub scrub: ScrubKeys,
     /// What is learnt of launches.
     pub profiles: ProfileKeys,
     /// How rez's own settings are had.
@@ -141,6 +145,28 @@ pub struct RegistrationKeys {
     pub tombstone_days: u64,
 }
 
+/// How much the store may hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoomKeys {
+    /// MiB that it may hold; 0 is as many as the disk has.
+    pub quota_megabytes: u64,
+    /// MiB that are to be free on its disk; without it rez's `package_cache_space_buffer`.
+    pub free_megabytes: Option<u64>,
+}
+
+/// How what the store holds is checked in the background.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScrubKeys {
+    /// MiB read a second at most; 0 checks nothing.
+    pub megabytes_per_second: u64,
+    /// Days from the end of a pass over all blobs to the beginning of the next.
+    pub days: u64,
+    /// Seconds from the start of the daemon to the first blob.
+    pub delay_seconds: u64,
+}
+
 /// What is learnt of launches, and how much is fetched ahead for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -182,6 +208,8 @@ impl Default for Settings {
             log_level: "info".to_owned(),
             origin: OriginKeys::default(),
             registration: RegistrationKeys::default(),
+            room: RoomKeys::default(),
+            scrub: ScrubKeys::default(),
             profiles: ProfileKeys::default(),
             rez: RezKeys::default(),
         }
@@ -197,6 +225,12 @@ impl Default for OriginKeys {
 impl Default for RegistrationKeys {
     fn default() -> Self {
         Self { on_lookup: true, on_pending: true, miss_seconds: 5, tombstone_days: 30 }
+    }
+}
+
+impl Default for ScrubKeys {
+    fn default() -> Self {
+        Self { megabytes_per_second: 8, days: 30, delay_seconds: 600 }
     }
 }
 
@@ -239,6 +273,8 @@ impl Settings {
             ("freshness_minutes", self.freshness_minutes == other.freshness_minutes),
             ("origin", self.origin == other.origin),
             ("registration", self.registration == other.registration),
+            ("room", self.room == other.room),
+            ("scrub", self.scrub == other.scrub),
             ("profiles", self.profiles == other.profiles),
             ("rez", self.rez == other.rez),
         ];

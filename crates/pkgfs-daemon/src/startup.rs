@@ -10,7 +10,7 @@ use pkgfs_origin::{Origin, OriginError, OriginSettings};
 use pkgfs_rez::{Locations, RezSettings};
 use pkgfs_rez_worker::{RezWorker, RezWorkerSettings};
 use pkgfs_store::Store;
-use pkgfs_view::{ProfileSettings, RepositoryPlace, View, ViewSettings};
+use pkgfs_view::{ProfileSettings, RepositoryPlace, ScrubSettings, StoreLimits, View, ViewSettings};
 use rustix::process::{Resource, Rlimit, getegid, geteuid, getrlimit, setrlimit};
 
 use crate::{DaemonError, Settings, rez_settings};
@@ -56,6 +56,12 @@ pub(crate) async fn open(settings: &Settings, store: Arc<Store>) -> Result<Opene
         repositories = repositories_of(&origin, &rez, &local).await;
     }
     let seconds = Duration::from_secs;
+    let megabytes = |number: u64| number.saturating_mul(1 << 20);
+    let room = &settings.room;
+    let limits = StoreLimits {
+        quota: (room.quota_megabytes > 0).then(|| megabytes(room.quota_megabytes)),
+        floor: room.free_megabytes.map_or(rez.package_cache_space_buffer, megabytes),
+    };
     let view = View::open(
         store,
         origin.clone(),
@@ -70,6 +76,12 @@ pub(crate) async fn open(settings: &Settings, store: Arc<Store>) -> Result<Opene
             tombstone: seconds(settings.registration.tombstone_days.saturating_mul(86_400)),
             freshness: seconds(settings.freshness_minutes.saturating_mul(60)),
             rest_of_large_files: settings.origin.rest_of_large_files.into(),
+            limits,
+            scrub: ScrubSettings {
+                bytes_per_second: megabytes(settings.scrub.megabytes_per_second),
+                every: seconds(settings.scrub.days.saturating_mul(86_400)),
+                delay: seconds(settings.scrub.delay_seconds),
+            },
             profiles: ProfileSettings {
                 learn: settings.profiles.learn,
                 ahead_bytes: settings.profiles.ahead_megabytes.saturating_mul(1 << 20),

@@ -118,6 +118,19 @@ pub trait Backend: Send + Sync {
         on: &dyn Observer,
     ) -> Result<(Vec<u8>, FileState), Failure>;
 
+    /// These bytes of a file, which it has.
+    ///
+    /// # Errors
+    /// What storage answered; [`Changed`](crate::Cause::Changed) unless it is in the state
+    /// `expected` before and after.
+    fn read_at(
+        &self,
+        path: &Path,
+        expected: FileState,
+        bytes: Range<u64>,
+        on: &dyn Observer,
+    ) -> Result<Vec<u8>, Failure>;
+
     /// The path with every link in it resolved.
     ///
     /// # Errors

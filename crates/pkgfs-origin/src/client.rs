@@ -92,6 +92,26 @@ impl Origin {
         }
     }
 
+    /// These bytes of a file that is in the state `expected`.
+    ///
+    /// # Errors
+    /// [`OriginError::Changed`] if it is in another, else what origin answered, or that it did
+    /// not.
+    pub async fn read_at(
+        &self,
+        path: &Path,
+        expected: FileState,
+        bytes: Range<u64>,
+    ) -> Result<Vec<u8>, OriginError> {
+        let Range { start: from, end: to } = bytes;
+        let request = Request::ReadAt { path: path.to_owned(), expected, from, to };
+        let Answer { body, raw } = self.ask(path, request).await?;
+        match body {
+            Body::Content(_) if raw.len() as u64 == to.saturating_sub(from) => Ok(raw),
+            _ => Err(nonsense(path)),
+        }
+    }
+
     /// Names and kinds in a directory, in no order, without the attributes of each.
     ///
     /// # Errors

@@ -57,6 +57,13 @@ pub(crate) enum Request {
         path: PathBuf,
         limit: u64,
     },
+    ReadAt {
+        #[serde(with = "path_bytes")]
+        path: PathBuf,
+        expected: FileState,
+        from: u64,
+        to: u64,
+    },
     Names(#[serde(with = "path_bytes")] PathBuf),
     Canonical(#[serde(with = "path_bytes")] PathBuf),
     Xattrs(#[serde(with = "path_bytes")] PathBuf),

@@ -23,8 +23,12 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use crate::{StoreError, layout::Layout, usage::Totals};
 
 /// What makes each version of the schema of the one before, the first of nothing.
-const STEPS: [&str; 3] =
-    [include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+const STEPS: [&str; 4] = [
+    include_str!("schema.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
+];
 
 /// Version of the schema, in `PRAGMA user_version`.
 pub(crate) const VERSION: u64 = STEPS.len() as u64;

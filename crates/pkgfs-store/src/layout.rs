@@ -12,18 +12,20 @@ pub(crate) const FORMAT_NEW: &str = "format.new";
 pub(crate) const LOCK: &str = "lock";
 pub(crate) const BLOBS: &str = "blobs";
 pub(crate) const PARTIAL: &str = "partial";
+pub(crate) const RESERVE: &str = "reserve";
 pub(crate) const STAGING: &str = "staging";
 pub(crate) const SYS: &str = "sys";
 pub(crate) const DATABASE: &str = "pkgfs.sqlite";
 
 /// What a store that was never finished may hold. `lost+found` is there when a file
 /// system of its own is mounted for the store.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 12] = [
     "lost+found",
     FORMAT_NEW,
     LOCK,
     BLOBS,
     PARTIAL,
+    RESERVE,
     STAGING,
     SYS,
     DATABASE,
@@ -66,6 +68,10 @@ impl Layout {
 
     pub(crate) fn partial(&self) -> PathBuf {
         self.dir.join(PARTIAL)
+    }
+
+    pub(crate) fn reserve(&self) -> PathBuf {
+        self.dir.join(RESERVE)
     }
 
     pub(crate) fn staging(&self) -> PathBuf {

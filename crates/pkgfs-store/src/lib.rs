@@ -41,6 +41,7 @@ mod contents;
 mod database;
 mod directories;
 mod error;
+mod evict;
 mod layout;
 mod network;
 mod open;
@@ -48,10 +49,12 @@ mod partial;
 mod pins;
 mod profiles;
 mod reclaim;
+mod reserve;
 mod registrations;
 mod staging;
 mod sweep;
 mod usage;
+mod verify;
 
 use std::{
     fs::File,
@@ -63,6 +66,7 @@ pub use commit::{Committed, Finished};
 pub use contents::{FileKey, Xattr};
 pub use directories::{Directory, DirectoryId, NewDirectory};
 pub use error::StoreError;
+pub use evict::Evicted;
 pub use partial::Partial;
 pub use profiles::Profile;
 pub use reclaim::Reclaimed;
@@ -70,6 +74,7 @@ pub use registrations::{
     NewRegistration, Registered, RegisteredVersion, Registration, RegistrationId, RegistrationState,
 };
 pub use usage::{Recorded, Usage};
+pub use verify::{Scrub, Suspect, Verdict};
 
 use caretaker::Caretaker;
 use database::Database;

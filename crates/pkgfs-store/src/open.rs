@@ -59,7 +59,9 @@ impl Store {
             layout,
             lock,
         };
+        store.use_reserve_if_needed();
         store.sweep()?;
+        store.keep_reserve();
         Ok(store)
     }
 }

@@ -3,7 +3,7 @@
 
 mod fixture;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use fixture::{audit, digest, directory, finished, variant};
 use pkgfs_manifest::BlobDigest;
@@ -22,6 +22,7 @@ enum Action {
     Record { which: usize, path: usize, carry: bool },
     Commit(Vec<(usize, u32, u8)>),
     Flush(usize),
+    Evict { bytes: u64, spared: Option<u8> },
     Reopen,
 }
 
@@ -35,6 +36,8 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(which, path, carry)| Action::Record { which, path, carry }),
         6 => prop::collection::vec(file, 1..5).prop_map(Action::Commit),
         2 => any::<usize>().prop_map(Action::Flush),
+        2 => (0..12_000_u64, prop::option::of(0..5_u8))
+            .prop_map(|(bytes, spared)| Action::Evict { bytes, spared }),
         1 => Just(Action::Reopen),
     ]
 }
@@ -69,6 +72,25 @@ impl Model {
         }
         let referenced = self.referenced();
         self.blobs.retain(|digest, _| referenced.contains(digest) || !forgotten.contains(digest));
+    }
+
+    /// Blobs that may be evicted, with their sizes.
+    fn may_go(&self, spared: &HashSet<BlobDigest>) -> BTreeMap<BlobDigest, u64> {
+        let retired = self.directories.values().filter(|one| one.retired);
+        let kept: BTreeSet<_> =
+            retired.flat_map(|one| one.contents.values()).map(|bytes| digest(bytes)).collect();
+        let may_go = self
+            .blobs
+            .iter()
+            .filter(|(digest, _)| !kept.contains(digest) && !spared.contains(digest));
+        may_go.map(|(digest, bytes)| (*digest, bytes.len() as u64)).collect()
+    }
+
+    fn evicted(&mut self, blobs: &[BlobDigest]) {
+        for one in self.directories.values_mut() {
+            one.contents.retain(|_, bytes| !blobs.contains(&digest(bytes)));
+        }
+        self.blobs.retain(|digest, _| !blobs.contains(digest));
     }
 
     fn reopen(&mut self) {
@@ -153,6 +175,20 @@ fn record(store: &Store, model: &mut Model, id: RegistrationId, path: &'static s
     assert!(model.directories.insert(directory, recorded).is_none(), "a number given twice");
 }
 
+fn evict(store: &Store, model: &mut Model, bytes: u64, spared: Option<u8>) {
+    let spared = spared.map(|kind| digest(&vec![kind; usize::from(kind) * 1000]));
+    let spared = spared.into_iter().collect();
+    let may_go = model.may_go(&spared);
+    let evicted = store.evict(bytes, &spared).unwrap();
+    let sizes: Vec<u64> = evicted.blobs.iter().map(|digest| may_go[digest]).collect();
+    assert_eq!(evicted.bytes, sizes.iter().sum::<u64>());
+    assert!(evicted.bytes >= bytes || evicted.bytes == may_go.values().sum::<u64>());
+    if let Some((_, before)) = sizes.split_last() {
+        assert!(before.iter().sum::<u64>() < bytes, "more than was asked for");
+    }
+    model.evicted(&evicted.blobs);
+}
+
 fn commit(store: &Store, model: &mut Model, files: &[(usize, u32, u8)]) {
     let ids: Vec<DirectoryId> = model.directories.keys().copied().collect();
     let mut batch = vec![];
@@ -209,6 +245,7 @@ proptest! {
                     store.retire_directories(id).unwrap();
                     model.release(id);
                 }
+                Action::Evict { bytes, spared } => evict(&store, &mut model, bytes, spared),
                 Action::Reopen => {
                     drop(store);
                     store = Store::open(dir.path()).unwrap();

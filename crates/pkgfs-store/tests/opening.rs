@@ -35,7 +35,7 @@ fn a_new_store_is_private_and_its_parents_are_made() {
     assert_eq!(store.dir(), path.canonicalize().unwrap());
     assert!(store.sys_dir().is_dir());
     assert!(store.usage().disk_total > store.usage().disk_available);
-    assert_eq!(fs::read_to_string(path.join("format")).unwrap(), "pkgfs store 3\n");
+    assert_eq!(fs::read_to_string(path.join("format")).unwrap(), "pkgfs store 4\n");
     drop(store);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     Store::open(&path).unwrap();
@@ -57,16 +57,16 @@ fn a_store_in_use_tells_by_whom_and_is_free_afterwards() {
 fn a_store_of_a_newer_format_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     drop(Store::open(dir.path()).unwrap());
-    fs::write(dir.path().join("format"), "pkgfs store 4\n").unwrap();
+    fs::write(dir.path().join("format"), "pkgfs store 5\n").unwrap();
     let error = refusal(dir.path());
-    assert!(matches!(error, StoreError::NewerFormat { found: 4, known: 3, .. }), "{error}");
+    assert!(matches!(error, StoreError::NewerFormat { found: 5, known: 4, .. }), "{error}");
 
     fs::write(dir.path().join("format"), "pkgfs store 1\n").unwrap();
     let database = rusqlite::Connection::open(dir.path().join("pkgfs.sqlite")).unwrap();
     database.pragma_update(None, "user_version", 7).unwrap();
     drop(database);
     let error = refusal(dir.path());
-    assert!(matches!(error, StoreError::NewerFormat { found: 7, known: 3, .. }), "{error}");
+    assert!(matches!(error, StoreError::NewerFormat { found: 7, known: 4, .. }), "{error}");
 }
 
 #[test]
@@ -77,7 +77,8 @@ fn a_store_of_format_1_is_brought_up_with_all_it_holds() {
     drop(store);
     // What format 1 had: no pins, and the numbers of its time.
     let database = rusqlite::Connection::open(dir.path().join("pkgfs.sqlite")).unwrap();
-    let former = "DROP TABLE pins; DROP TABLE profiles; PRAGMA user_version = 1";
+    let former = "DROP TABLE pins; DROP TABLE profiles; DROP INDEX blobs_by_use; DROP TABLE scrub;
+                  PRAGMA user_version = 1";
     database.execute_batch(former).unwrap();
     drop(database);
     fs::write(dir.path().join("format"), "pkgfs store 1\n").unwrap();
@@ -85,12 +86,12 @@ fn a_store_of_format_1_is_brought_up_with_all_it_holds() {
     assert_eq!(store.registrations().unwrap(), std::slice::from_ref(&known));
     store.pin(known.id).unwrap();
     drop(store);
-    assert_eq!(fs::read_to_string(dir.path().join("format")).unwrap(), "pkgfs store 3\n");
+    assert_eq!(fs::read_to_string(dir.path().join("format")).unwrap(), "pkgfs store 4\n");
     // A kill between the two: the database is of the present format, the stamp is not.
     fs::write(dir.path().join("format"), "pkgfs store 1\n").unwrap();
     let store = Store::open(dir.path()).unwrap();
     assert!(store.registrations().unwrap()[0].pinned);
-    assert_eq!(fs::read_to_string(dir.path().join("format")).unwrap(), "pkgfs store 3\n");
+    assert_eq!(fs::read_to_string(dir.path().join("format")).unwrap(), "pkgfs store 4\n");
 }
 
 #[test]
@@ -101,7 +102,9 @@ fn a_store_of_format_2_is_brought_up_with_its_pins() {
     store.pin(known.id).unwrap();
     drop(store);
     let database = rusqlite::Connection::open(dir.path().join("pkgfs.sqlite")).unwrap();
-    database.execute_batch("DROP TABLE profiles; PRAGMA user_version = 2").unwrap();
+    database.execute_batch(
+        "DROP TABLE profiles; DROP INDEX blobs_by_use; DROP TABLE scrub; PRAGMA user_version = 2",
+    ).unwrap();
     drop(database);
     fs::write(dir.path().join("format"), "pkgfs store 2\n").unwrap();
     let store = Store::open(dir.path()).unwrap();

@@ -3,33 +3,76 @@
 
 mod fixture;
 
-use std::{fs, process::Command};
+use std::{collections::HashSet, fs, io::Write, path::PathBuf, process::Command};
 
 use fixture::{audit, directory, finished, variant};
 use pkgfs_store::{Store, StoreError};
 
 const DIR: &str = "PKGFS_STORE_SMALL_DISK";
 
-#[test]
-fn a_full_disk_is_told_as_no_room() {
+/// Runs a test of this file on a small disk: in a mount namespace of its own, so that the disk
+/// goes with the process.
+fn on_a_disk_of_its_own(test: &str) {
     let dir = tempfile::tempdir().unwrap();
-    // In a mount namespace of its own, so that the small disk goes with the process.
     let status = Command::new("unshare")
         .args(["--mount", "--map-root-user"])
         .arg(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "on_a_small_disk"])
+        .args(["--ignored", "--exact", test])
         .env(DIR, dir.path())
         .status()
         .unwrap();
     assert!(status.success());
 }
 
+/// The disk, made now.
+fn disk(megabytes: u64) -> PathBuf {
+    let dir = PathBuf::from(std::env::var_os(DIR).unwrap());
+    let size = format!("size={megabytes}m");
+    let mount = ["-t", "tmpfs", "-o", &size, "tmpfs"];
+    assert!(Command::new("mount").args(mount).arg(&dir).status().unwrap().success());
+    dir
+}
+
+#[test]
+fn a_full_disk_is_told_as_no_room() {
+    on_a_disk_of_its_own("on_a_small_disk");
+}
+
+#[test]
+fn on_a_disk_without_a_byte_left_blobs_can_still_go() {
+    on_a_disk_of_its_own("on_a_disk_that_others_fill");
+}
+
+#[test]
+#[ignore = "runs inside on_a_disk_without_a_byte_left_blobs_can_still_go, on the disk made there"]
+fn on_a_disk_that_others_fill() {
+    let dir = disk(40);
+    let path = dir.join("store");
+    let store = Store::open(&path).unwrap();
+    let registration = store.register(variant(1)).unwrap().id;
+    let listed = store.record_directory(&directory(registration, "", &[1000; 300])).unwrap();
+    let batch = (0..300_u32).map(|n| finished(&store, listed, n, &n.to_le_bytes().repeat(250)));
+    store.commit(batch.collect()).unwrap();
+    let mut ballast = fs::File::create(dir.join("ballast")).unwrap();
+    while ballast.write(&[1; 4096]).is_ok_and(|written| written > 0) {}
+    assert_eq!(store.usage().disk_available, 0);
+    let evicted = store.evict(200_000, &HashSet::new()).unwrap();
+    assert_eq!((evicted.blobs.len(), evicted.bytes), (200, 200_000));
+    // What was kept back for that is kept back again once there is room.
+    assert!(!path.join("reserve").exists());
+    drop(ballast);
+    fs::remove_file(dir.join("ballast")).unwrap();
+    store.evict(1, &HashSet::new()).unwrap();
+    assert_eq!(path.join("reserve").metadata().unwrap().len(), 4 << 20);
+    drop(store);
+    Store::open(&path).unwrap();
+    audit(&path);
+}
+
 #[test]
 #[ignore = "runs inside a_full_disk_is_told_as_no_room, on the disk made there"]
 fn on_a_small_disk() {
-    let dir = std::env::var_os(DIR).map(std::path::PathBuf::from).unwrap();
-    let mount = ["-t", "tmpfs", "-o", "size=4m", "tmpfs"];
-    assert!(Command::new("mount").args(mount).arg(&dir).status().unwrap().success());
+    let dir = disk(4);
     let path = dir.join("store");
     let store = Store::open(&path).unwrap();
     let ballast = store.sys_dir().join("ballast");

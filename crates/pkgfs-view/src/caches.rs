@@ -21,11 +21,20 @@ pub trait Caches: Send + Sync {
 
     /// The names in a directory may be others than they were.
     fn forget_listing(&self, directory: NodeId);
+
+    /// What is kept of a file's bytes is not to be believed.
+    fn forget_bytes(&self, file: NodeId);
+
+    /// Blobs are gone from the store: what is held of files that nobody has open is let go of,
+    /// so that their room on the disk becomes free. What is kept of their bytes stays true.
+    fn let_go_of_blobs(&self);
 }
 
 enum Notice {
     Name(NodeId, Box<[u8]>),
     Listing(NodeId),
+    Bytes(NodeId),
+    Blobs,
     Done(tokio::sync::oneshot::Sender<()>),
 }
 
@@ -52,6 +61,10 @@ impl Notices {
                     Notice::Listing(directory) => {
                         live.iter().for_each(|platform| platform.forget_listing(directory));
                     }
+                    Notice::Bytes(file) => {
+                        live.iter().for_each(|platform| platform.forget_bytes(file));
+                    }
+                    Notice::Blobs => live.iter().for_each(|platform| platform.let_go_of_blobs()),
                     // Who asked may have stopped waiting.
                     Notice::Done(sender) => drop(sender.send(())),
                 }
@@ -72,6 +85,14 @@ impl Notices {
 
     pub(crate) fn listing(&self, directory: NodeId) {
         self.send(Notice::Listing(directory));
+    }
+
+    pub(crate) fn bytes(&self, file: NodeId) {
+        self.send(Notice::Bytes(file));
+    }
+
+    pub(crate) fn blobs(&self) {
+        self.send(Notice::Blobs);
     }
 
     /// For whoever changes listings in places of its own.

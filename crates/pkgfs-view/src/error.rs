@@ -47,6 +47,9 @@ pub enum ViewError {
     /// The store's disk is full.
     #[error("the store's disk is full")]
     NoSpace,
+    /// The store does not take what was fetched. Whoever reads a file has it from shared storage.
+    #[error("the store takes no more, or its disk refuses")]
+    NotKept,
     /// Shared storage did not answer within the deadline.
     #[error("shared storage did not answer in time")]
     TimedOut,
@@ -74,6 +77,7 @@ impl From<&OriginError> for ViewError {
             OriginError::IsADirectory { .. } => Self::IsADirectory,
             OriginError::Changed { .. } => Self::Stale,
             OriginError::TimedOut { .. } => Self::TimedOut,
+            OriginError::Destination { .. } => Self::NotKept,
             _ => Self::Failed,
         }
     }

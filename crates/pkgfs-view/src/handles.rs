@@ -10,7 +10,7 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
-use pkgfs_store::RegistrationId;
+use pkgfs_store::{FileKey, RegistrationId};
 
 use crate::{
     ViewError,
@@ -78,6 +78,16 @@ impl Handles {
         let open = self.open.lock();
         let payloads = open.values().filter_map(|handle| match handle {
             Handle::Payload(file) => Some(file.registration),
+            _ => None,
+        });
+        payloads.collect()
+    }
+
+    /// The files of payloads that are open.
+    pub(crate) fn files(&self) -> HashSet<FileKey> {
+        let open = self.open.lock();
+        let payloads = open.values().filter_map(|handle| match handle {
+            Handle::Payload(file) => Some(file.wanted.key),
             _ => None,
         });
         payloads.collect()

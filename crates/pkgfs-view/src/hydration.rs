@@ -32,7 +32,7 @@ use futures::FutureExt;
 use parking_lot::Mutex;
 use pkgfs_manifest::FileState;
 use pkgfs_origin::{Fetched, Origin, OriginError, Rest};
-use pkgfs_store::{FileKey, Finished, Store};
+use pkgfs_store::{FileKey, Finished, Partial, Store};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use self::flight::{Flight, Reached};
@@ -40,7 +40,7 @@ use self::{
     committer::{BATCH, Work, commit_batches},
     flight::{Filling, Order, Stage, fill},
 };
-use crate::{ViewError, problems::Problems, spans::Spans};
+use crate::{ViewError, problems::Problems, room::Room, spans::Spans};
 
 /// Bytes that wait in memory to be made durable before those who fetch ahead wait, too.
 const MOST_WAITING: u64 = 64 << 20;
@@ -112,6 +112,7 @@ pub(crate) struct Hydration {
     origin: Origin,
     store: Arc<Store>,
     problems: Arc<Problems>,
+    room: Arc<Room>,
     rest: RestOfLargeFiles,
     flights: Mutex<HashMap<FileKey, Arc<Flight>>>,
     committer: std::sync::mpsc::Sender<Work>,
@@ -124,6 +125,7 @@ impl Hydration {
         origin: Origin,
         store: Arc<Store>,
         problems: Arc<Problems>,
+        room: Arc<Room>,
         rest: RestOfLargeFiles,
     ) -> std::io::Result<Arc<Self>> {
         let (committer, work) = std::sync::mpsc::channel();
@@ -131,6 +133,7 @@ impl Hydration {
             origin,
             store,
             problems,
+            room,
             rest,
             flights: Mutex::default(),
             committer,
@@ -172,8 +175,11 @@ impl Hydration {
             let flying = async move { hydration.read(&wanted).await };
             (None, flying.left_future())
         } else {
-            self.make_room(&mut flights);
-            let partial = self.store.partial()?;
+            if self.room.is_full() {
+                return Err(ViewError::NotKept);
+            }
+            self.let_rest_go(&mut flights);
+            let partial = self.partial()?;
             let failed = |error: std::io::Error| crate::error::local(&error);
             let file = Arc::new(partial.file().try_clone().map_err(failed)?);
             let into = partial.try_clone().map_err(failed)?;
@@ -222,6 +228,9 @@ impl Hydration {
                     } else {
                         tracing::debug!(%error, "not fetched ahead");
                     }
+                    if matches!(error, OriginError::Destination { .. }) {
+                        hydration.room.refused();
+                    }
                     sender.send_replace(Stage::Failed(ViewError::from(&error)));
                     if matches!(error, OriginError::Changed { .. } | OriginError::NotFound { .. }) {
                         on_change();
@@ -241,8 +250,17 @@ impl Hydration {
         }
     }
 
+    /// A file to be filled.
+    fn partial(&self) -> Result<Partial, ViewError> {
+        self.store.partial().map_err(|error| {
+            self.problems.tell(error.to_string());
+            self.room.refused();
+            ViewError::NotKept
+        })
+    }
+
     /// Sees to it that no more large files are under way than may be, with all flights locked.
-    fn make_room(&self, flights: &mut HashMap<FileKey, Arc<Flight>>) {
+    fn let_rest_go(&self, flights: &mut HashMap<FileKey, Arc<Flight>>) {
         let since = |(key, flight): (&FileKey, &Arc<Flight>)| {
             Some((flight.filling()?.rests_since()?, *key))
         };
@@ -252,6 +270,18 @@ impl Hydration {
         {
             self.end_rest(oldest, flights);
         }
+    }
+
+    /// Lets go of large files that nobody waits for, with their room on the disk.
+    pub(crate) fn let_all_rest_go(&self) {
+        let mut flights = self.flights.lock();
+        flights.retain(|_, flight| {
+            let filling = flight.filling().filter(|filling| filling.rests_since().is_some());
+            if let Some(filling) = filling {
+                filling.order(Order::LetGo);
+            }
+            filling.is_none()
+        });
     }
 
     /// Nobody waits for this file: it becomes whole at once, or is let go, with all flights

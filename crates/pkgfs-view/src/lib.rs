@@ -20,6 +20,7 @@
 mod asked;
 mod attributes;
 mod caches;
+mod checking;
 mod cleaning;
 mod commanded;
 mod definitions;
@@ -38,6 +39,7 @@ mod recency;
 mod registering;
 mod registry;
 mod repositories;
+mod room;
 mod sealing;
 mod spans;
 mod status;
@@ -50,6 +52,7 @@ mod writable;
 
 pub use attributes::{Caller, Found, Keep, Lookup, NodeAttributes, NodeKind};
 pub use caches::Caches;
+pub use checking::{BadBlob, CheckStatus, ScrubSettings, VerifyProgress, VerifyReport};
 pub use cleaning::CleanReport;
 pub use commanded::Report;
 pub use error::ViewError;
@@ -63,6 +66,7 @@ pub use problems::Problem;
 pub use profiles::{
     ExchangedFile, ExchangedProfile, Opener, ProfileList, ProfileSettings, ProfileStatus,
 };
+pub use room::{RoomStatus, StoreLimits};
 pub use status::{Amount, Registrations, VariantState, VariantStatus, ViewStatus};
 pub use targets::Target;
 pub use view::{DirectoryEntry, Listed, Place, Statistics, View, ViewSettings};

@@ -5,7 +5,7 @@
 //! key, so a kept blob cannot be the wrong one. It does keep its space on the disk: whoever removes
 //! blobs lets go of them here first.
 
-use std::{fs::File, num::NonZeroUsize, sync::Arc};
+use std::{collections::HashSet, fs::File, num::NonZeroUsize, sync::Arc};
 
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -50,6 +50,16 @@ impl OpenBlobs {
     pub(crate) fn forget(&self, file: FileKey) {
         self.digests.lock().pop(&file);
         let _former = self.open.lock().pop(&file);
+    }
+
+    /// These blobs are gone.
+    pub(crate) fn forget_blobs(&self, blobs: &HashSet<BlobDigest>) {
+        let files: Vec<_> = {
+            let digests = self.digests.lock();
+            let gone = digests.iter().filter(|(_, digest)| blobs.contains(*digest));
+            gone.map(|(file, _)| *file).collect()
+        };
+        files.into_iter().for_each(|file| self.forget(file));
     }
 
     /// Lets go of all.

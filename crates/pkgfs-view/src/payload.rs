@@ -18,13 +18,12 @@ use lru::LruCache;
 use parking_lot::Mutex;
 use pkgfs_manifest::{BlobDigest, Entry, Kind, Listing};
 use pkgfs_origin::{LinkBounds, Origin};
-use pkgfs_store::{
-    Directory, DirectoryId, FileKey, NewDirectory, RegistrationId, Store, StoreError,
-};
+use pkgfs_store::{Directory, DirectoryId, FileKey, NewDirectory, RegistrationId, Store};
 use tokio::sync::OnceCell;
 
 use crate::{
-    ViewError, hydration::Wanted, node::MOST_ENTRIES, view::blocking, whereabouts::Whereabouts,
+    ViewError, hydration::Wanted, node::MOST_ENTRIES, room::Room, view::blocking,
+    whereabouts::Whereabouts,
 };
 
 /// Entries of listings kept decoded in memory, about 120 bytes each.
@@ -55,6 +54,7 @@ struct Kept {
 pub(crate) struct Payloads {
     store: Arc<Store>,
     origin: Origin,
+    room: Arc<Room>,
     /// Canonical locations of the repositories whose content may stand in for links.
     repositories: Arc<Whereabouts>,
     kept: Mutex<Kept>,
@@ -62,8 +62,14 @@ pub(crate) struct Payloads {
 }
 
 impl Payloads {
-    pub(crate) fn new(store: Arc<Store>, origin: Origin, repositories: Arc<Whereabouts>) -> Self {
-        Self { store, origin, repositories, kept: Mutex::default(), under_way: Mutex::default() }
+    pub(crate) fn new(
+        store: Arc<Store>,
+        origin: Origin,
+        room: Arc<Room>,
+        repositories: Arc<Whereabouts>,
+    ) -> Self {
+        let (kept, under_way) = (Mutex::default(), Mutex::default());
+        Self { store, origin, room, repositories, kept, under_way }
     }
 
     /// A listing by its number, from memory or the store.
@@ -209,14 +215,15 @@ impl Payloads {
         carried: Vec<(u32, BlobDigest)>,
     ) -> Result<Arc<Directory>, ViewError> {
         let Origination { registration, path, source, anchor } = wanted;
-        let new = NewDirectory { registration, path, source, anchor, listing, carried };
+        let new =
+            Arc::new(NewDirectory { registration, path, source, anchor, listing, carried });
         let store = Arc::clone(&self.store);
-        let recorded = blocking(move || {
-            let id = store.record_directory(&new)?;
-            let NewDirectory { registration, path, source, anchor, listing, .. } = new;
-            Ok::<_, StoreError>(Directory { id, registration, path, source, anchor, listing })
-        });
-        let directory = Arc::new(recorded.await?);
+        let recorded = Arc::clone(&new);
+        let id = self.room.fit(move || store.record_directory(&recorded)).await?;
+        let new = Arc::unwrap_or_clone(new);
+        let NewDirectory { registration, path, source, anchor, listing, .. } = new;
+        let directory =
+            Arc::new(Directory { id, registration, path, source, anchor, listing });
         self.kept.lock().keep(Arc::clone(&directory), true);
         Ok(directory)
     }

@@ -182,7 +182,7 @@ impl View {
             state: RegistrationState::Served,
         };
         let store = Arc::clone(&self.store);
-        let known = blocking(move || store.register(new)).await?;
+        let known = self.room.fit(move || store.register(new.clone())).await?;
         self.tombstones.lift(&key);
         tracing::info!(variant = %handle.uri(), stem = %known.stem, "registered");
         let mut registry = self.registry.lock();

@@ -8,7 +8,7 @@ use pkgfs_store::{Registered, StoreError, Usage};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Problem, ProfileStatus, Target, View, WarmProgress, foresight::FetchedAhead, node::SlotId,
+    CheckStatus, Problem, ProfileStatus, RoomStatus, Target, View, WarmProgress, foresight::FetchedAhead, node::SlotId,
     targets::Chosen,
 };
 
@@ -37,8 +37,12 @@ pub struct ViewStatus {
     pub rez: Option<RezWorkerStatus>,
     /// What origin was asked.
     pub origin: Counters,
-    /// The store's size and room.
+    /// What the store holds, and its disk.
     pub store: Usage,
+    /// How it does within its bounds.
+    pub room: RoomStatus,
+    /// What was checked of it.
+    pub checks: CheckStatus,
     /// Variants being fetched ahead by command, and how far that is.
     pub warming: Vec<WarmProgress>,
     /// Open files and directories.
@@ -122,6 +126,8 @@ impl View {
             rez: self.settings.rez_worker.as_ref().map(RezWorker::status),
             origin: self.origin.counters(),
             store: self.store.usage(),
+            room: self.room.status(),
+            checks: self.check_status(),
             warming: self.warmings(),
             open: self.handles.count(),
             problems: self.problems.all(),

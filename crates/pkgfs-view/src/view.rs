@@ -29,6 +29,7 @@ use pkgfs_store::{RegisteredVersion, RegistrationId, Store, StoreError};
 use crate::{
     Caches, NodeAttributes, NodeId, NodeKind, ViewError,
     caches::Notices,
+    checking::{Checks, ScrubSettings},
     foresight::Foresight,
     handles::Handles,
     hydration::{Hydration, RestOfLargeFiles},
@@ -41,6 +42,7 @@ use crate::{
     recency::Recency,
     registry::{Registry, Slot},
     repositories::Repositories,
+    room::{Room, StoreLimits},
     tombstones::Tombstones,
     warming::Warmings,
     whereabouts::{RepositoryPlace, Whereabouts},
@@ -78,6 +80,10 @@ pub struct ViewSettings {
     pub owner: (u32, u32),
     /// What becomes of the bytes of large files that nobody has read.
     pub rest_of_large_files: RestOfLargeFiles,
+    /// How much the store may hold.
+    pub limits: StoreLimits,
+    /// How blobs are checked in the background.
+    pub scrub: ScrubSettings,
     /// What is learnt of launches, and how much is fetched for it.
     pub profiles: ProfileSettings,
     /// Several users are let in: only the repositories named above are acted on.
@@ -105,6 +111,8 @@ pub struct View {
     pub(crate) tombstones: Tombstones,
     pub(crate) recency: Recency,
     pub(crate) warmings: Warmings,
+    pub(crate) room: Arc<Room>,
+    pub(crate) checks: Checks,
     /// When it was opened: the time that directories of its own show.
     since: Timestamp,
     pub(crate) hits: AtomicU64,
@@ -163,12 +171,18 @@ impl View {
             device,
             settings.believe,
         );
-        let payloads =
-            Arc::new(Payloads::new(Arc::clone(&store), origin.clone(), Arc::clone(&whereabouts)));
+        let (room, asked) = Room::new(settings.limits);
+        let payloads = Arc::new(Payloads::new(
+            Arc::clone(&store),
+            origin.clone(),
+            Arc::clone(&room),
+            Arc::clone(&whereabouts),
+        ));
         let hydration = Hydration::start(
             origin.clone(),
             Arc::clone(&store),
             Arc::clone(&problems),
+            Arc::clone(&room),
             settings.rest_of_large_files,
         )
         .map_err(io(store.dir().to_path_buf()))?;
@@ -192,6 +206,8 @@ impl View {
             tombstones,
             recency: Recency::default(),
             warmings: Warmings::default(),
+            room,
+            checks: Checks::default(),
             since: Timestamp::now(),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
@@ -202,7 +218,9 @@ impl View {
             origin,
         });
         view.keep_writing_recency();
+        view.keep_within_bounds(asked);
         view.keep_learning(messages);
+        view.keep_scrubbing().map_err(io(view.store.dir().to_path_buf()))?;
         Ok(view)
     }
 

@@ -49,6 +49,8 @@ pub(crate) enum Command {
     },
     /// Take away what nobody needs: unused variants, stalled copies, leftovers
     Clean(CleanArguments),
+    /// Compare all local bytes with their digests; what is bad is out of use, and fetched anew
+    Verify(VerifyArguments),
     /// Show mounts, registrations, and what was copied
     Status(StatusArguments),
     /// Show the settings in force and where each came from
@@ -226,6 +228,23 @@ pub(crate) struct CleanArguments {
     /// For programs
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) file: FileFlag,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// The mountpoint, if there are several
+    pub(crate) mountpoint: Option<PathBuf>,
+    /// Fetch anew at once what was bad, not when it is next read
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// For programs
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) file: FileFlag,
 }

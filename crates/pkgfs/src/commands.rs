@@ -10,10 +10,12 @@ pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod mount;
 pub(crate) mod profile;
+mod progress;
 pub(crate) mod scan;
 pub(crate) mod status;
 mod targets;
 pub(crate) mod unmount;
+pub(crate) mod verify;
 pub(crate) mod warm;
 
 use std::future::Future;

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Unpin(arguments) => commands::change::pin(&arguments, false),
         Command::Profile { action } => commands::profile::run(&action),
         Command::Clean(arguments) => commands::clean::run(&arguments),
+        Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Config(arguments) => commands::config::run(&arguments),
         Command::Scan(arguments) => commands::scan::run(&arguments),

@@ -20,6 +20,6 @@ pub(crate) fn errno(error: &ViewError) -> Errno {
         ViewError::Invalid => Errno::EINVAL,
         ViewError::NoSpace => Errno::ENOSPC,
         ViewError::TimedOut => Errno::ETIMEDOUT,
-        ViewError::Failed => Errno::EIO,
+        ViewError::Failed | ViewError::NotKept => Errno::EIO,
     }
 }

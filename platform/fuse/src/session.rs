@@ -113,6 +113,14 @@ impl Caches for KernelCaches {
         self.held.wait(ino(parent));
         Self::told(self.kernel.inval_entry(ino(parent), std::ffi::OsStr::from_bytes(name)));
     }
+    fn forget_bytes(&self, file: NodeId) {
+        Self::told(self.kernel.inval_inode(ino(file), 0, 0));
+    }
+
+    fn let_go_of_blobs(&self) {
+        self.serving.close_idle();
+    }
+
     fn forget_listing(&self, directory: NodeId) {
         // Unlike for a name, the kernel takes no lock for this, and so does not wait for an answer
         // that was given before and that it has not taken in yet: it is told once more.

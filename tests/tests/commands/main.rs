@@ -1,4 +1,4 @@
-//! rez's own commands, in pkgfs': list, add, remove, warm, pin, unpin, clean; through the real
+//! rez's own commands, in pkgfs': list, add, remove, warm, pin, unpin, clean, and verify; through the real
 //! command, the real mount and, for what rez writes, the real rez.
 
 #![allow(clippy::unwrap_used, missing_docs)]
@@ -7,6 +7,7 @@ mod aliases;
 mod cleaning;
 mod rez;
 mod variants;
+mod verifying;
 mod warming;
 
 use std::path::Path;

@@ -14,5 +14,6 @@ mod listings;
 mod modes;
 mod programs;
 mod rest;
+mod room;
 mod tree;
 mod users;

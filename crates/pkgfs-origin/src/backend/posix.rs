@@ -9,6 +9,7 @@ mod directory;
 mod status;
 
 use std::{
+    ops::Range,
     os::fd::{BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
@@ -55,6 +56,16 @@ impl Backend for Posix {
         on: &dyn Observer,
     ) -> Result<(Vec<u8>, FileState), Failure> {
         copy::read(path, limit, on)
+    }
+
+    fn read_at(
+        &self,
+        path: &Path,
+        expected: FileState,
+        bytes: Range<u64>,
+        on: &dyn Observer,
+    ) -> Result<Vec<u8>, Failure> {
+        copy::read_at(path, expected, bytes, on)
     }
 
     fn canonical(&self, path: &Path, on: &dyn Observer) -> Result<PathBuf, Failure> {

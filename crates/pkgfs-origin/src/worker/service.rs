@@ -360,6 +360,10 @@ fn answer(
             let (content, state) = backend.read(path, *limit, on)?;
             (Body::Content(state), content)
         }
+        Request::ReadAt { path, expected, from, to } => {
+            let content = backend.read_at(path, *expected, *from..*to, on)?;
+            (Body::Content(*expected), content)
+        }
         Request::Names(dir) => only(Body::Names(backend.names(dir, on)?)),
         Request::Canonical(path) => only(Body::Canonical(backend.canonical(path, on)?)),
         Request::Xattrs(path) => only(Body::Xattrs(backend.xattrs(path, on)?)),
@@ -381,6 +385,7 @@ fn path_of(request: &Request) -> &Path {
         Request::List { dir: path, .. }
         | Request::Stat(path)
         | Request::Read { path, .. }
+        | Request::ReadAt { path, .. }
         | Request::Names(path)
         | Request::Canonical(path)
         | Request::Xattrs(path)

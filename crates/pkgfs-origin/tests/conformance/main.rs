@@ -24,6 +24,7 @@ conformance! {
     a_file_in_another_state_than_expected_is_not_fetched
     a_file_that_ends_before_its_size_is_not_fetched
     what_took_a_files_place_is_a_change
+    any_part_of_a_file_is_read_and_only_in_the_expected_state
     a_fetch_writes_no_byte_beyond_the_expected_size
     progress_tells_bytes_that_are_in_place
     a_missing_file_is_told_from_a_directory_and_from_a_parent_that_is_a_file

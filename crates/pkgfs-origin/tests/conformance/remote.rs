@@ -1,6 +1,7 @@
 //! The worker process as a backend.
 
 use std::{
+    ops::Range,
     os::fd::BorrowedFd,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -91,6 +92,16 @@ impl Backend for Remote {
         on: &dyn Observer,
     ) -> Result<(Vec<u8>, FileState), Failure> {
         self.ask(on, self.origin.read(path, limit))
+    }
+
+    fn read_at(
+        &self,
+        path: &Path,
+        expected: FileState,
+        bytes: Range<u64>,
+        on: &dyn Observer,
+    ) -> Result<Vec<u8>, Failure> {
+        self.ask(on, self.origin.read_at(path, expected, bytes))
     }
 
     fn canonical(&self, path: &Path, on: &dyn Observer) -> Result<PathBuf, Failure> {

@@ -89,6 +89,25 @@ pub fn a_file_in_another_state_than_expected_is_not_fetched(backend: &dyn Backen
     }
 }
 
+pub fn any_part_of_a_file_is_read_and_only_in_the_expected_state(backend: &dyn Backend) {
+    let root = scratch();
+    let content = noise(3_000_000);
+    let path = file(root.path(), "f", &content);
+    let is = state(&path);
+    let read = |bytes: Range<u64>| backend.read_at(&path, is, bytes, &Seen::default());
+    for bytes in [0..0, 0..1, 999_999..2_500_000, 2_999_999..3_000_000, 0..3_000_000] {
+        let expected = &content[bytes.start as usize..bytes.end as usize];
+        assert!(read(bytes.clone()).unwrap() == expected, "{bytes:?}");
+    }
+    assert_eq!(read(2_999_999..3_000_001).unwrap_err().cause, Cause::Changed);
+    fs::write(&path, noise(3_000_001)).unwrap();
+    assert_eq!(read(0..10).unwrap_err().cause, Cause::Changed);
+    fs::remove_file(&path).unwrap();
+    assert_eq!(read(0..10).unwrap_err().cause, Cause::NotFound);
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert_eq!(read(0..10).unwrap_err().cause, Cause::Changed);
+}
+
 pub fn what_took_a_files_place_is_a_change(backend: &dyn Backend) {
     let root = scratch();
     let parent = root.path().join("parent");

@@ -85,6 +85,7 @@ fn commit(batch: Vec<Work>, store: &Store, hydration: &Weak<Hydration>) {
     let mut keys = Vec::new();
     let mut finished = Vec::new();
     let held: u64 = batch.iter().map(Work::held).sum();
+    let full = hydration.upgrade().is_some_and(|hydration| hydration.room.is_full());
     for item in batch {
         match item {
             Work::Keep(whole) => {
@@ -93,6 +94,9 @@ fn commit(batch: Vec<Work>, store: &Store, hydration: &Weak<Hydration>) {
             }
             Work::Write(key, bytes) => {
                 keys.push(key);
+                if full {
+                    continue;
+                }
                 match store.finish(key, &bytes) {
                     Ok(whole) => finished.push(whole),
                     Err(error) => tell(hydration, &error),
@@ -109,6 +113,7 @@ fn commit(batch: Vec<Work>, store: &Store, hydration: &Weak<Hydration>) {
     if let Some(hydration) = hydration.upgrade() {
         let mut flights = hydration.flights.lock();
         keys.iter().for_each(|key| drop(flights.remove(key)));
+        hydration.room.look();
         hydration.waiting.send_modify(|(bytes, files)| {
             *bytes = bytes.saturating_sub(held);
             *files = files.saturating_sub(keys.len());
@@ -120,5 +125,6 @@ fn commit(batch: Vec<Work>, store: &Store, hydration: &Weak<Hydration>) {
 fn tell(hydration: &Weak<Hydration>, error: &StoreError) {
     if let Some(hydration) = hydration.upgrade() {
         hydration.problems.tell(error.to_string());
+        hydration.room.refused();
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    ops::Range,
     os::unix::fs::FileExt,
     sync::{
         Arc, OnceLock,
@@ -11,6 +12,7 @@ use std::{
 
 use parking_lot::RwLock;
 use pkgfs_manifest::{Kind, Timestamp};
+use pkgfs_origin::OriginError;
 
 use crate::{
     Caller, Found, HandleId, Keep, NodeId, Opener, View, ViewError,
@@ -186,9 +188,17 @@ impl View {
             self.misses.fetch_add(1, Ordering::Relaxed);
         }
         let (local, whole) = loop {
-            let flight = self.fetch(&open.wanted, Need::Read)?;
-            if let Reached::Here(local, whole) = flight.reach(offset..end).await? {
-                break (local, whole);
+            let reached = match self.fetch(&open.wanted, Need::Read) {
+                Ok(flight) => flight.reach(offset..end).await,
+                Err(error) => Err(error),
+            };
+            match reached {
+                Ok(Reached::Here(local, whole)) => break (local, whole),
+                Ok(Reached::LetGo) => {}
+                Err(ViewError::NotKept) => {
+                    return self.read_through(&open.wanted, offset..end).await;
+                }
+                Err(error) => return Err(error),
             }
         };
         if let (true, Local::Bytes(content)) = (first, &local) {
@@ -199,6 +209,22 @@ impl View {
             let _ = open.local.set(local);
         }
         bytes
+    }
+
+    /// Bytes that the store cannot keep, from origin for this one read.
+    async fn read_through(
+        self: &Arc<Self>,
+        wanted: &Wanted,
+        bytes: Range<u64>,
+    ) -> Result<Vec<u8>, ViewError> {
+        let read = self.origin.read_at(&wanted.source, wanted.state, bytes).await;
+        read.map_err(|error| {
+            self.problems.tell(error.to_string());
+            if matches!(error, OriginError::Changed { .. } | OriginError::NotFound { .. }) {
+                self.outdated(wanted.key.directory);
+            }
+            ViewError::from(&error)
+        })
     }
 
     /// The fetch of a file: under way already, or started now.

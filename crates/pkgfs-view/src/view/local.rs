@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl View {
-    pub(super) fn digest_of(&self, key: FileKey) -> Result<Option<BlobDigest>, ViewError> {
+    pub(crate) fn digest_of(&self, key: FileKey) -> Result<Option<BlobDigest>, ViewError> {
         match self.open_blobs.digest_of(key) {
             Some(digest) => Ok(Some(digest)),
             None => Ok(self.store.content(key)?),
@@ -30,8 +30,12 @@ impl View {
             return Ok(Some(file));
         }
         let Some(file) = self.store.open_blob(&digest)? else {
-            self.problems.tell(format!("blob {digest} was lost from the store; fetched again"));
             self.open_blobs.forget(key);
+            // Room was made meanwhile.
+            if self.store.content(key)? != Some(digest) {
+                return Ok(None);
+            }
+            self.problems.tell(format!("blob {digest} was lost from the store; fetched again"));
             self.store.forget_blob(&digest)?;
             return Ok(None);
         };

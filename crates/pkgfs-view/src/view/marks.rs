@@ -11,7 +11,7 @@ use crate::{
     handles::Handle,
     node::{LevelId, Part, SlotId},
     registry::{LevelPath, Mark, Slot},
-    view::{blocking, names::part_of},
+    view::names::part_of,
 };
 
 impl View {
@@ -92,7 +92,7 @@ impl View {
         };
         let (new, handle) = new;
         let store = Arc::clone(&self.store);
-        let known = blocking(move || store.register(new)).await?;
+        let known = self.room.fit(move || store.register(new.clone())).await?;
         self.tombstones.lift(&known.handle_key);
         let mut registry = self.registry.lock();
         if let Some(mut slot) = registry.slot_mut(id) {

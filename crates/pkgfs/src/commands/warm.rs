@@ -1,25 +1,17 @@
 //! `pkgfs warm`: fetches variants ahead, and shows how far it is.
 
-use std::{
-    fmt::Write as _,
-    io::{self, IsTerminal, Write as _},
-    time::{Duration, Instant},
-};
+use std::{fmt::Write as _, io::Write as _};
 
 use anyhow::bail;
-use indicatif::{ProgressBar, ProgressStyle};
 use pkgfs_daemon::{
     Client, TargetsOrder, WarmLimits, WarmLine, WarmOrder, WarmProgress, WarmReport,
 };
 
-use super::{change, targets};
+use super::{change, progress::Shown, targets};
 use crate::{
     cli::WarmArguments,
     output::{Outcome, bytes, note},
 };
-
-/// How often a line is written where no bar can be shown.
-const LINE_EVERY: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(arguments: &WarmArguments) -> anyhow::Result<Outcome> {
     let (mount, targets) = targets::read(&arguments.what.targets, &arguments.what.file)?;
@@ -32,7 +24,10 @@ pub(crate) fn run(arguments: &WarmArguments) -> anyhow::Result<Outcome> {
     let ended = super::block_on(async {
         let client = Client::connect(&mount.source).await?;
         let job = client.warm(&order, |line| match line {
-            WarmLine::Progress(progress) => shown.progress(&progress),
+            WarmLine::Progress(progress) => {
+                let (done, known) = (progress.done.bytes, progress.known.bytes);
+                shown.progress(done, known, || told(&progress));
+            }
             other => last = Some(other),
         });
         tokio::select! {
@@ -80,54 +75,6 @@ fn tell(report: &WarmReport) -> anyhow::Result<Outcome> {
         outcome.code = 1;
     }
     Ok(outcome)
-}
-
-/// Progress on standard error: a bar on a terminal, now and then a line elsewhere.
-enum Shown {
-    Nothing,
-    Bar(ProgressBar),
-    Lines(Instant),
-}
-
-impl Shown {
-    fn new(quiet: bool) -> Self {
-        if quiet {
-            return Self::Nothing;
-        }
-        if !io::stderr().is_terminal() {
-            return Self::Lines(Instant::now());
-        }
-        let bar = ProgressBar::new(0);
-        let style = "{bar:30} {bytes} of {total_bytes}  {msg}";
-        if let Ok(style) = ProgressStyle::with_template(style) {
-            bar.set_style(style);
-        }
-        Self::Bar(bar)
-    }
-
-    fn progress(&mut self, progress: &WarmProgress) {
-        match self {
-            Self::Nothing => {}
-            Self::Bar(bar) => {
-                bar.set_length(progress.known.bytes);
-                bar.set_position(progress.done.bytes);
-                bar.set_message(told(progress));
-            }
-            Self::Lines(last) => {
-                if last.elapsed() >= LINE_EVERY {
-                    *last = Instant::now();
-                    let (done, known) = (progress.done.bytes, progress.known.bytes);
-                    note(&format!("{} of {}, {}", bytes(done), bytes(known), told(progress)));
-                }
-            }
-        }
-    }
-
-    fn end(&self) {
-        if let Self::Bar(bar) = self {
-            bar.finish_and_clear();
-        }
-    }
 }
 
 /// Files, the rate, and the time that is left at this rate.

@@ -101,7 +101,8 @@ impl Serving {
         reply.opened(fh, how);
     }
 
-    /// A name means something else from now on: nothing is kept of what it may have meant.
+    /// Lets go of files that nobody has open: a name means something else from now on, or blobs
+    /// are gone.
     pub(crate) fn close_idle(&self) {
         self.backing.close_idle();
     }

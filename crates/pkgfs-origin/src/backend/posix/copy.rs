@@ -8,6 +8,7 @@
 mod long;
 
 use std::{
+    ops::Range,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
 };
@@ -34,14 +35,21 @@ pub(super) fn fetch(
     rest: Rest,
     on: &dyn Observer,
 ) -> Result<Fetched, Failure> {
-    copy(path, expected, into, rest, on).map_err(|failure| match failure.cause {
-        // What took a file's place fails in ways of its own when it is opened or read.
+    copy(path, expected, into, rest, on).map_err(changed_where_no_file_is(path, on))
+}
+
+/// What took a file's place fails in ways of its own when it is opened or read.
+fn changed_where_no_file_is<'a>(
+    path: &'a Path,
+    on: &'a dyn Observer,
+) -> impl Fn(Failure) -> Failure + 'a {
+    move |failure| match failure.cause {
         Cause::NotADirectory => Failure::new(path, Cause::Changed),
         Cause::Io(_) | Cause::IsADirectory if is_no_file(path, on) => {
             Failure::new(path, Cause::Changed)
         }
         _ => failure,
-    })
+    }
 }
 
 /// Whether storage says so: one that does not answer has not changed.
@@ -99,6 +107,40 @@ pub(super) fn read(
     source.must_be(state, if source.reads > 1 { Ask::Storage } else { Ask::Client })?;
     on.done_with(source.file);
     Ok((content, state))
+}
+
+pub(super) fn read_at(
+    path: &Path,
+    expected: FileState,
+    bytes: Range<u64>,
+    on: &dyn Observer,
+) -> Result<Vec<u8>, Failure> {
+    read_part(path, expected, bytes, on).map_err(changed_where_no_file_is(path, on))
+}
+
+fn read_part(
+    path: &Path,
+    expected: FileState,
+    bytes: Range<u64>,
+    on: &dyn Observer,
+) -> Result<Vec<u8>, Failure> {
+    let source = Source::open(path, on)?;
+    source.must_be(expected, Ask::Client)?;
+    let mut content = vec![0; bytes.end.saturating_sub(bytes.start) as usize];
+    let mut filled = 0;
+    while filled < content.len() {
+        let at = bytes.start + filled as u64;
+        let got = retry_on_intr(|| pread(&source.file, &mut content[filled..], at))
+            .map_err(Failure::at(path))?;
+        on.count(Operation::Read(got as u64));
+        if got == 0 {
+            return Err(source.failure(Cause::Changed));
+        }
+        filled += got;
+    }
+    source.must_be(expected, Ask::Storage)?;
+    on.done_with(source.file);
+    Ok(content)
 }
 
 /// A file at origin, read from beginning to end.

@@ -22,6 +22,8 @@ struct View {
     profiles: Profiles,
     origin: Origin,
     store: Store,
+    room: Room,
+    checks: Checks,
     problems: Vec<Problem>,
 }
 
@@ -81,6 +83,22 @@ struct Store {
     blobs: u64,
     blob_bytes: u64,
     disk_available: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Room {
+    quota: Option<u64>,
+    evicted_blobs: u64,
+    evicted_bytes: u64,
+    full: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Checks {
+    checked: Amount,
+    bad: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -157,15 +175,7 @@ fn push_view(rows: &mut Vec<(&str, String)>, view: &View) {
             share(view.hydrated.bytes, view.known.bytes),
         ),
     ));
-    rows.push((
-        "store size",
-        format!(
-            "{} in {} blobs; {} free on its disk",
-            bytes(view.store.blob_bytes),
-            view.store.blobs,
-            bytes(view.store.disk_available)
-        ),
-    ));
+    push_store(rows, view);
     let asked = &view.origin.operations;
     let operations =
         asked.list + asked.stat + asked.open + asked.read + asked.resolve + asked.xattr;
@@ -218,4 +228,24 @@ fn push_view(rows: &mut Vec<(&str, String)>, view: &View) {
             bytes(unread.bytes),
         ),
     ));
+}
+
+fn push_store(rows: &mut Vec<(&str, String)>, view: &View) {
+    let View { store, room, checks, .. } = view;
+    let quota = room.quota.map(|quota| format!(" of {}", bytes(quota))).unwrap_or_default();
+    let (held, free) = (bytes(store.blob_bytes), bytes(store.disk_available));
+    let size = format!("{held}{quota} in {} blobs; {free} free on its disk", store.blobs);
+    rows.push(("store size", size));
+    if room.evicted_blobs > 0 {
+        let gone = format!("{} blobs, {}", room.evicted_blobs, bytes(room.evicted_bytes));
+        rows.push(("evicted", gone));
+    }
+    if checks.checked.files > 0 {
+        let Checks { checked, bad } = checks;
+        let told = format!("{} blobs, {}; {bad} bad", checked.files, bytes(checked.bytes));
+        rows.push(("checked", told));
+    }
+    if room.full {
+        rows.push(("store full", "what is read is not kept".to_owned()));
+    }
 }

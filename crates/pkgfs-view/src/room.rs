@@ -1,0 +1,273 @@
+//! Keeping the store within its bounds.
+//!
+//! There are two: what the store may hold (the *quota*), and what others find free on its disk (the
+//! *floor*). They are looked at after whatever was made durable, when a write did not fit, and now
+//! and then, since others fill the disk, too. Beyond them, blobs go, the one used longest ago
+//! first; which may go the store says, and what somebody has open stays. Where too little may
+//! go, nothing more is kept: what is read comes from origin and is not written anywhere.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use pkgfs_manifest::BlobDigest;
+use pkgfs_store::{StoreError, Usage};
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{View, ViewError, view::blocking};
+
+/// How often the bounds are looked at, whatever happens.
+const EVERY: Duration = Duration::from_secs(10);
+/// How long a disk that refused a write is not asked again.
+const REFUSED: Duration = Duration::from_secs(5);
+/// After a look that made too little room, the next one is not before: it reads the use of all
+/// blobs.
+const HOPELESS: Duration = Duration::from_secs(30);
+/// More goes than must, so that the next file does not need the same again: this part of a bound.
+const SLACK: u64 = 20;
+
+/// No more than this part of a disk is left free.
+const SMALL_DISK: u64 = 10;
+
+/// How much the store may hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoreLimits {
+    /// Bytes of blobs and partial files; without it as many as the floor allows.
+    pub quota: Option<u64>,
+    /// Bytes that are to be free on the disk.
+    pub floor: u64,
+}
+
+/// How the store does within its bounds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct RoomStatus {
+    /// What the store may hold, if that is bounded.
+    pub quota: Option<u64>,
+    /// What is to be free on the disk.
+    pub floor: u64,
+    /// Blobs that went since the start, and their bytes.
+    pub evicted_blobs: u64,
+    /// Their bytes.
+    pub evicted_bytes: u64,
+    /// Nothing more is kept: too little may go, or the disk refuses.
+    pub full: bool,
+}
+
+impl StoreLimits {
+    /// Bytes beyond the bounds, and how many are to go for them.
+    fn excess(&self, usage: &Usage) -> Option<(u64, u64)> {
+        let held = usage.blob_bytes + usage.partial_bytes;
+        let over = self.quota.map_or(0, |quota| held.saturating_sub(quota));
+        // A disk that does not tell its size is not judged by it.
+        let told = usage.disk_total > 0;
+        // Of a disk that is hardly larger than the floor, a part.
+        let floor = self.floor.min(usage.disk_total / SMALL_DISK);
+        let short = if told { floor.saturating_sub(usage.disk_available) } else { 0 };
+        let slack = |excess: u64, bound: u64| if excess > 0 { excess + bound / SLACK } else { 0 };
+        let going = slack(over, self.quota.unwrap_or(0)).max(slack(short, floor));
+        (going > 0).then(|| (over.max(short), going))
+    }
+}
+
+/// Where room is asked for.
+pub(crate) struct Room {
+    limits: StoreLimits,
+    asked: mpsc::UnboundedSender<Option<oneshot::Sender<()>>>,
+    full: AtomicBool,
+    refused: Mutex<Option<Instant>>,
+    evicted_blobs: AtomicU64,
+    evicted_bytes: AtomicU64,
+}
+
+/// Those who ask for room.
+pub(crate) type Asked = mpsc::UnboundedReceiver<Option<oneshot::Sender<()>>>;
+
+impl Room {
+    pub(crate) fn new(limits: StoreLimits) -> (Arc<Self>, Asked) {
+        let (asked, receiver) = mpsc::unbounded_channel();
+        let room = Self {
+            limits,
+            asked,
+            full: AtomicBool::new(false),
+            refused: Mutex::new(None),
+            evicted_blobs: AtomicU64::new(0),
+            evicted_bytes: AtomicU64::new(0),
+        };
+        (Arc::new(room), receiver)
+    }
+
+    /// There may be more in the store than there should be.
+    pub(crate) fn look(&self) {
+        // Nobody looks any more once the view is gone.
+        let _ = self.asked.send(None);
+    }
+
+    /// The disk has refused a write.
+    pub(crate) fn refused(&self) {
+        *self.refused.lock() = Some(Instant::now());
+        self.look();
+    }
+
+    /// Returns when room was made, if that could be.
+    pub(crate) async fn make(&self) {
+        let (sender, made) = oneshot::channel();
+        if self.asked.send(Some(sender)).is_ok() {
+            let _ = made.await;
+        }
+    }
+
+    /// Writes something to the store; once more, after room was made, if there was none.
+    pub(crate) async fn fit<T: Send + 'static>(
+        &self,
+        write: impl Fn() -> Result<T, StoreError> + Send + Sync + 'static,
+    ) -> Result<T, StoreError> {
+        let write = Arc::new(write);
+        let again = Arc::clone(&write);
+        match blocking(move || write()).await {
+            Err(StoreError::NoSpace { .. }) => {
+                self.make().await;
+                blocking(move || again()).await
+            }
+            other => other,
+        }
+    }
+
+    /// Whether nothing more is to be kept.
+    pub(crate) fn is_full(&self) -> bool {
+        let refused = *self.refused.lock();
+        self.full.load(Ordering::Relaxed) || refused.is_some_and(|at| at.elapsed() < REFUSED)
+    }
+
+    pub(crate) fn status(&self) -> RoomStatus {
+        RoomStatus {
+            quota: self.limits.quota,
+            floor: self.limits.floor,
+            evicted_blobs: self.evicted_blobs.load(Ordering::Relaxed),
+            evicted_bytes: self.evicted_bytes.load(Ordering::Relaxed),
+            full: self.is_full(),
+        }
+    }
+}
+
+impl View {
+    /// Keeps the store within its bounds for as long as the view lives.
+    pub(crate) fn keep_within_bounds(self: &Arc<Self>, mut asked: Asked) {
+        let view = Arc::downgrade(self);
+        tokio::spawn(async move {
+            let mut hopeless: Option<Instant> = None;
+            loop {
+                let first = match tokio::time::timeout(EVERY, asked.recv()).await {
+                    Ok(None) => return,
+                    Ok(Some(first)) => first,
+                    Err(_) => None,
+                };
+                // All who ask meanwhile are served by one look.
+                let mut waiting: Vec<_> = first.into_iter().collect();
+                while let Ok(more) = asked.try_recv() {
+                    waiting.extend(more);
+                }
+                let Some(view) = view.upgrade() else { return };
+                if !waiting.is_empty() || hopeless.is_none_or(|at| at.elapsed() >= HOPELESS) {
+                    let enough = view.make_room().await.unwrap_or_else(|error| {
+                        view.problems.tell(format!("no room could be made in the store: {error}"));
+                        false
+                    });
+                    hopeless = (!enough).then(Instant::now);
+                    view.room.full.store(!enough, Ordering::Relaxed);
+                }
+                // Who asked may have stopped waiting.
+                waiting.into_iter().for_each(|waiting| _ = waiting.send(()));
+            }
+        });
+    }
+
+    /// Has blobs go as far as the bounds want it. Whether the store is within them.
+    async fn make_room(self: &Arc<Self>) -> Result<bool, ViewError> {
+        let store = Arc::clone(&self.store);
+        let usage = blocking(move || Ok::<_, ViewError>(store.usage())).await?;
+        let Some((excess, going)) = self.room.limits.excess(&usage) else { return Ok(true) };
+        // The order is that of the last use up to now.
+        self.recency.write(&self.store).await;
+        let spared = self.blobs_in_use()?;
+        let store = Arc::clone(&self.store);
+        let evicted = blocking(move || store.evict(going, &spared)).await?;
+        self.open_blobs.forget_blobs(&evicted.blobs.iter().copied().collect());
+        self.notices.blobs();
+        self.notices.delivered().await;
+        let blobs = evicted.blobs.len() as u64;
+        self.room.evicted_blobs.fetch_add(blobs, Ordering::Relaxed);
+        self.room.evicted_bytes.fetch_add(evicted.bytes, Ordering::Relaxed);
+        if blobs > 0 {
+            tracing::info!(blobs, bytes = evicted.bytes, "made room in the store");
+        }
+        let enough = evicted.bytes >= excess;
+        if !enough {
+            self.hydration.let_all_rest_go();
+            self.problems.tell(
+                "the store is full, and what it holds is pinned, in use or copied in by rez: what is \
+                 read is not kept; unpin variants, free space on its disk or raise room.quota_megabytes"
+                    .to_owned(),
+            );
+        }
+        Ok(enough)
+    }
+
+    /// The blobs of files that somebody has open.
+    fn blobs_in_use(&self) -> Result<HashSet<BlobDigest>, ViewError> {
+        let files = self.handles.files();
+        let digests = files.into_iter().map(|file| self.digest_of(file));
+        Ok(digests.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(blobs: u64, partial: u64, available: u64) -> Usage {
+        Usage {
+            blob_bytes: blobs,
+            partial_bytes: partial,
+            disk_total: 10_000,
+            disk_available: available,
+            ..Usage::default()
+        }
+    }
+
+    #[test]
+    fn what_is_over_either_bound_goes_and_a_little_more() {
+        let limits = StoreLimits { quota: Some(1000), floor: 200 };
+        assert_eq!(limits.excess(&usage(900, 100, 200)), None);
+        assert_eq!(limits.excess(&usage(900, 101, 200)), Some((1, 51)));
+        assert_eq!(limits.excess(&usage(900, 0, 199)), Some((1, 11)));
+        assert_eq!(limits.excess(&usage(1100, 0, 0)), Some((200, 210)));
+    }
+
+    #[test]
+    fn without_a_quota_the_floor_alone_bounds_it() {
+        let limits = StoreLimits { quota: None, floor: 200 };
+        assert_eq!(limits.excess(&usage(u64::MAX / 2, 0, 200)), None);
+        assert_eq!(limits.excess(&usage(0, 0, 100)), Some((100, 110)));
+    }
+
+    #[test]
+    fn of_a_small_disk_a_tenth_is_left_free() {
+        let limits = StoreLimits { quota: None, floor: 1 << 30 };
+        assert_eq!(limits.excess(&usage(9000, 0, 1000)), None);
+        assert_eq!(limits.excess(&usage(9000, 0, 999)), Some((1, 51)));
+    }
+
+    #[test]
+    fn a_disk_that_does_not_tell_its_size_is_not_full() {
+        let limits = StoreLimits { quota: None, floor: 200 };
+        let silent = Usage { disk_total: 0, ..usage(100, 0, 0) };
+        assert_eq!(limits.excess(&silent), None);
+    }
+}

@@ -1,0 +1,71 @@
+//! `pkgfs verify`: compares all local bytes with their digests, and tells what was bad.
+
+use std::fmt::Write as _;
+
+use anyhow::bail;
+use pkgfs_daemon::{Client, VerifyLine, VerifyOrder, VerifyReport};
+
+use super::{progress::Shown, targets};
+use crate::{
+    cli::VerifyArguments,
+    output::{Outcome, bytes, note},
+};
+
+pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<Outcome> {
+    let (mount, targets) = targets::read(arguments.mountpoint.as_slice(), &arguments.file)?;
+    if let (Some(given), false) = (&arguments.mountpoint, targets.is_empty()) {
+        bail!("{} is not a mountpoint of pkgfs", given.display());
+    }
+    let order = VerifyOrder { repair: arguments.repair };
+    let mut shown = Shown::new(arguments.quiet || arguments.json);
+    let mut last = None;
+    let ended = super::block_on(async {
+        let client = Client::connect(&mount.source).await?;
+        let check = client.verify(&order, |line| match line {
+            VerifyLine::Progress(progress) => {
+                let (checked, known) = (progress.checked, progress.known);
+                let told = || format!("{} of {} blobs", checked.files, known.files);
+                shown.progress(checked.bytes, known.bytes, told);
+            }
+            VerifyLine::Report(report) => last = Some(report),
+        });
+        tokio::select! {
+            ended = check => Ok(Some(ended?)),
+            // The end of the connection ends the check.
+            interrupted = tokio::signal::ctrl_c() => Ok(interrupted.map(|()| None)?),
+        }
+    })?;
+    shown.end();
+    match (ended, last) {
+        (None, _) => bail!("cancelled; what was found bad until then is out of use"),
+        (_, Some(report)) => tell(&report, arguments),
+        _ => bail!("the daemon did not finish its answer: it is ending, or its log tells why"),
+    }
+}
+
+fn tell(report: &VerifyReport, arguments: &VerifyArguments) -> anyhow::Result<Outcome> {
+    let left = report.bad.iter().map(|bad| bad.files.len() as u64).sum::<u64>() - report.repaired;
+    // Bad bytes that are sound again are no failure of a repair.
+    let well = report.failed.is_empty() && (report.bad.is_empty() || arguments.repair);
+    let code = u8::from(!well);
+    if arguments.json {
+        let text = format!("{}\n", serde_json::to_string_pretty(report)?);
+        return Ok(Outcome { text: text.into(), code });
+    }
+    let mut text = String::new();
+    for bad in &report.bad {
+        writeln!(text, "bad: {} ({})", bad.digest, bad.reason)?;
+        bad.files.iter().try_for_each(|file| writeln!(text, "  {file}"))?;
+    }
+    let checked = report.checked;
+    write!(text, "{} blobs, {} checked", checked.files, bytes(checked.bytes))?;
+    writeln!(text, "; {} bad", report.bad.len())?;
+    if report.repaired > 0 {
+        writeln!(text, "{} files were fetched anew", report.repaired)?;
+    }
+    if left > 0 && !arguments.repair {
+        writeln!(text, "{left} files are fetched anew when they are read")?;
+    }
+    report.failed.iter().for_each(|reason| note(reason));
+    Ok(Outcome { text: text.into(), code })
+}
