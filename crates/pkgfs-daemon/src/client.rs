@@ -18,9 +18,8 @@ use tokio::net::UnixStream;
 
 use crate::{
     CleanOrder, CleanReport, DaemonStatus, Failure, FlushOrder, Listed, MountOrder, Mounted,
-    ProfileList, RemoveOrder, Report, TargetsOrder, UnmountOrder, Unmounted, VerifyLine, VerifyOrder,
-    WarmLine, WarmOrder,
-    control_socket,
+    ProfileList, RemoveOrder, Report, TargetsOrder, UnmountOrder, Unmounted, VerifyLine,
+    VerifyOrder, WarmLine, WarmOrder, control_socket,
 };
 
 /// Longest wait for an answer; a mount asks rez and shared storage, an unmount waits

@@ -31,8 +31,8 @@ mod startup;
 
 pub use api::{
     CleanOrder, DaemonStatus, Failure, FailureKind, FlushOrder, Listed, LiveMount, MountOrder,
-    Mounted, RemoveOrder, TargetsOrder, UnmountOrder, Unmounted, VerifyLine, VerifyOrder,
-    WarmLine, WarmOrder,
+    Mounted, RemoveOrder, TargetsOrder, UnmountOrder, Unmounted, VerifyLine, VerifyOrder, WarmLine,
+    WarmOrder,
 };
 pub use client::{Client, ClientError};
 pub use daemon::{Presence, run};
@@ -47,4 +47,6 @@ pub use pkgfs_view::{
 };
 pub use places::{default_store, log_path};
 pub use rez_settings::{RezUnavailable, rez_settings};
-pub use settings::{OriginKeys, ProfileKeys, RegistrationKeys, RezKeys, RoomKeys, ScrubKeys, Settings};
+pub use settings::{
+    OriginKeys, ProfileKeys, RegistrationKeys, RezKeys, RoomKeys, ScrubKeys, Settings,
+};

@@ -10,7 +10,9 @@ use pkgfs_origin::{Origin, OriginError, OriginSettings};
 use pkgfs_rez::{Locations, RezSettings};
 use pkgfs_rez_worker::{RezWorker, RezWorkerSettings};
 use pkgfs_store::Store;
-use pkgfs_view::{ProfileSettings, RepositoryPlace, ScrubSettings, StoreLimits, View, ViewSettings};
+use pkgfs_view::{
+    ProfileSettings, RepositoryPlace, ScrubSettings, StoreLimits, View, ViewSettings,
+};
 use rustix::process::{Resource, Rlimit, getegid, geteuid, getrlimit, setrlimit};
 
 use crate::{DaemonError, Settings, rez_settings};

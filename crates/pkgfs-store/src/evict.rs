@@ -48,11 +48,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database or the disk refuses. What went until then is gone.
-    pub fn evict(
-        &self,
-        bytes: u64,
-        spared: &HashSet<BlobDigest>,
-    ) -> Result<Evicted, StoreError> {
+    pub fn evict(&self, bytes: u64, spared: &HashSet<BlobDigest>) -> Result<Evicted, StoreError> {
         self.use_reserve_if_needed();
         let mut evicted = Evicted::default();
         for some in self.oldest(bytes, spared)?.chunks(AT_ONCE) {

@@ -16,9 +16,7 @@ use pkgfs_manifest::{BlobDigest, Timestamp};
 use rusqlite::params;
 use rustix::fs::OFlags;
 
-use crate::{
-    DirectoryId, FileKey, Store, StoreError, blobs, columns::Digest, database::lock,
-};
+use crate::{DirectoryId, FileKey, Store, StoreError, blobs, columns::Digest, database::lock};
 
 /// Bytes read at a time.
 const PART: usize = 1 << 20;
@@ -91,7 +89,8 @@ impl Store {
     ) -> Result<Verdict, StoreError> {
         let path = self.layout.blob(digest);
         let bad = |reason: String, inode| Verdict::Bad(Suspect { digest: *digest, reason, inode });
-        let verdict = match open(&path, OFlags::DIRECT).and_then(|file| Ok((file.metadata()?, file)))
+        let verdict = match open(&path, OFlags::DIRECT)
+            .and_then(|file| Ok((file.metadata()?, file)))
         {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 bad("its file is gone".to_owned(), None)
@@ -131,7 +130,9 @@ impl Store {
         }
         let files = self.database.write(|transaction| {
             let files = transaction
-                .prepare_cached("DELETE FROM contents WHERE digest = ?1 RETURNING directory, entry")?
+                .prepare_cached(
+                    "DELETE FROM contents WHERE digest = ?1 RETURNING directory, entry",
+                )?
                 .query_map([&digest], |row| {
                     Ok(FileKey { directory: DirectoryId(row.get(0)?), entry: row.get(1)? })
                 })?

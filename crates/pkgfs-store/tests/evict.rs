@@ -24,9 +24,8 @@ fn filled(files: u8) -> Filled {
     let registration = store.register(variant(1)).unwrap().id;
     let sizes = vec![1000; usize::from(files)];
     let directory = store.record_directory(&directory(registration, "", &sizes)).unwrap();
-    let blobs: Vec<_> = (0..files)
-        .map(|n| hydrate(&store, directory, u32::from(n), &[n; 1000]))
-        .collect();
+    let blobs: Vec<_> =
+        (0..files).map(|n| hydrate(&store, directory, u32::from(n), &[n; 1000])).collect();
     let used = |n: usize| Timestamp { secs: 4_000_000_000 + i64::try_from(n).unwrap(), nanos: 0 };
     let times: Vec<_> = blobs.iter().enumerate().map(|(n, digest)| (*digest, used(n))).collect();
     store.touch_blobs(&times).unwrap();
@@ -86,7 +85,9 @@ fn what_origin_cannot_give_again_stays() {
     // Who has a file of a former listing open reads on.
     filled.store.record_directory(&directory(filled.registration, "", &[7])).unwrap();
     assert_eq!(evict(&filled, 5000), []);
-    assert!(filled.store.content(FileKey { directory: filled.directory, entry: 0 }).unwrap().is_some());
+    assert!(
+        filled.store.content(FileKey { directory: filled.directory, entry: 0 }).unwrap().is_some()
+    );
 }
 
 #[test]

@@ -25,8 +25,9 @@ pub trait Caches: Send + Sync {
     /// What is kept of a file's bytes is not to be believed.
     fn forget_bytes(&self, file: NodeId);
 
-    /// Blobs are gone from the store: what is held of files that nobody has open is let go of,
-    /// so that their room on the disk becomes free. What is kept of their bytes stays true.
+    /// Blobs are to go from the store, or are gone: what is held of files that nobody has open is
+    /// let go of, so that their room on the disk becomes free. What is kept of their bytes
+    /// stays true.
     fn let_go_of_blobs(&self);
 }
 

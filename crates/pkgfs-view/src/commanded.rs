@@ -96,6 +96,7 @@ impl View {
             }
         }
         self.notices.delivered().await;
+        self.room.freed().await;
         Ok(report)
     }
 
@@ -184,6 +185,7 @@ impl View {
                 slot.pinned = pin;
             }
         }
+        self.room.freed().await;
         Ok(report)
     }
 }

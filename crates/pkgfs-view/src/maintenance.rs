@@ -42,6 +42,7 @@ impl View {
             self.flush_slot(id, &mut report).await?;
         }
         self.notices.delivered().await;
+        self.room.freed().await;
         Ok(report)
     }
 

@@ -215,15 +215,13 @@ impl Payloads {
         carried: Vec<(u32, BlobDigest)>,
     ) -> Result<Arc<Directory>, ViewError> {
         let Origination { registration, path, source, anchor } = wanted;
-        let new =
-            Arc::new(NewDirectory { registration, path, source, anchor, listing, carried });
+        let new = Arc::new(NewDirectory { registration, path, source, anchor, listing, carried });
         let store = Arc::clone(&self.store);
         let recorded = Arc::clone(&new);
         let id = self.room.fit(move || store.record_directory(&recorded)).await?;
         let new = Arc::unwrap_or_clone(new);
         let NewDirectory { registration, path, source, anchor, listing, .. } = new;
-        let directory =
-            Arc::new(Directory { id, registration, path, source, anchor, listing });
+        let directory = Arc::new(Directory { id, registration, path, source, anchor, listing });
         self.kept.lock().keep(Arc::clone(&directory), true);
         Ok(directory)
     }

@@ -123,6 +123,13 @@ impl Room {
         }
     }
 
+    /// Something was freed, or may go now: where nothing more was kept, there may be room again.
+    pub(crate) async fn freed(&self) {
+        if self.is_full() {
+            self.make().await;
+        }
+    }
+
     /// Writes something to the store; once more, after room was made, if there was none.
     pub(crate) async fn fit<T: Send + 'static>(
         &self,
@@ -195,6 +202,9 @@ impl View {
         let Some((excess, going)) = self.room.limits.excess(&usage) else { return Ok(true) };
         // The order is that of the last use up to now.
         self.recency.write(&self.store).await;
+        // What platforms only keep open for the next reader is not in use.
+        self.notices.blobs();
+        self.notices.delivered().await;
         let spared = self.blobs_in_use()?;
         let store = Arc::clone(&self.store);
         let evicted = blocking(move || store.evict(going, &spared)).await?;

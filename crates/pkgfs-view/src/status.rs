@@ -8,8 +8,8 @@ use pkgfs_store::{Registered, StoreError, Usage};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CheckStatus, Problem, ProfileStatus, RoomStatus, Target, View, WarmProgress, foresight::FetchedAhead, node::SlotId,
-    targets::Chosen,
+    CheckStatus, Problem, ProfileStatus, RoomStatus, Target, View, WarmProgress,
+    foresight::FetchedAhead, node::SlotId, targets::Chosen,
 };
 
 /// The state of a view.

@@ -260,10 +260,8 @@ impl Filesystem for Adapter {
     ) {
         let (view, serving) = (Arc::clone(&self.view), Arc::clone(&self.serving));
         let opener = serving.opener(request);
-        let read = async move {
-            let handle = serving.handle(&view, ino, fh, false, opener).await?;
-            view.read(handle, offset, size as usize).await
-        };
+        let read =
+            async move { serving.read(&view, ino, fh, opener, (offset, size as usize)).await };
         self.answer(read, |outcome| match outcome {
             Ok(bytes) => reply.data(&bytes),
             Err(error) => reply.error(error),

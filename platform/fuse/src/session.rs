@@ -59,8 +59,10 @@ impl Mount {
             listings: Arc::clone(&listings),
         };
         let session = Session::from_fd(adapter, device, SessionACL::All, config)?;
+        let kernel = session.notifier();
         let caches =
-            Arc::new(KernelCaches { kernel: session.notifier(), held, serving, listings, runtime });
+            KernelCaches { kernel, held, serving, listings, runtime, view: Arc::clone(&view) };
+        let caches = Arc::new(caches);
         view.add_caches(Arc::downgrade(&caches) as _);
         let (sender, ended) = watch::channel(false);
         thread::Builder::new().name("session".into()).spawn(move || {
@@ -93,6 +95,7 @@ struct KernelCaches {
     serving: Arc<Serving>,
     listings: Arc<Listings>,
     runtime: tokio::runtime::Handle,
+    view: Arc<View>,
 }
 
 impl KernelCaches {
@@ -118,7 +121,7 @@ impl Caches for KernelCaches {
     }
 
     fn let_go_of_blobs(&self) {
-        self.serving.close_idle();
+        self.serving.let_go_of_blobs(&self.view);
     }
 
     fn forget_listing(&self, directory: NodeId) {

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::PathBuf;
 
-use pkgfs_tests::{MountOptions, Mounted, eventually};
+use pkgfs_tests::{MountOptions, Mounted, Scene, eventually};
 use rustix::fs::{Advice, fadvise};
 use serde_json::{Value, json};
 
@@ -30,8 +30,9 @@ fn damage(mounted: &Mounted) {
 }
 
 /// All of a package is local, and the kernel keeps nothing of it.
-fn warm(mounted: &Mounted) -> PathBuf {
-    let _ = run(mounted, "warm", &["-q", "tool"]).good();
+fn warm(scene: &Scene, mounted: &Mounted) -> PathBuf {
+    let variant = scene.repository().handle("tool", "1.0", None).uri();
+    let _ = run(mounted, "warm", &["-q", &variant]).good();
     mounted.remount();
     mounted.payload("tool", "1.0", None).join("data.bin")
 }
@@ -53,9 +54,13 @@ fn what_is_damaged_is_told_and_fetched_anew_when_it_is_read_or_at_once() {
             let scene = packages();
             let configuration = format!("mode = {mode:?}");
             let mounted = scene.mount(&MountOptions { configuration, ..MountOptions::default() });
-            let path = warm(&mounted);
+            let path = warm(&scene, &mounted);
             let sound = run(&mounted, "verify", &[]).good();
-            assert!(sound.out.starts_with("2 blobs, ") && sound.out.ends_with("0 bad\n"), "{}", sound.out);
+            assert!(
+                sound.out.starts_with("3 blobs, ") && sound.out.ends_with("0 bad\n"),
+                "{}",
+                sound.out
+            );
             damage(&mounted);
             // What the kernel was given of it is forgotten, too.
             drop_caches(&path);
@@ -67,7 +72,7 @@ fn what_is_damaged_is_told_and_fetched_anew_when_it_is_read_or_at_once() {
             assert_eq!(bad.len(), 1, "{report}");
             assert!(bad[0]["files"][0].as_str().unwrap().ends_with(FILE), "{report}");
             assert_eq!(report["repaired"], json!(u64::from(repair)));
-            assert_eq!(blobs(&mounted).len(), if repair { 2 } else { 1 });
+            assert_eq!(blobs(&mounted).len(), if repair { 3 } else { 2 });
             assert!(fs::read(&path).unwrap() == vec![7; 70_000], "{mode}, repair {repair}");
             let told = mounted.view()["problems"].to_string();
             assert!(told.contains("was bad") && told.contains(FILE), "{told}");
@@ -83,11 +88,11 @@ fn what_is_damaged_is_told_and_fetched_anew_when_it_is_read_or_at_once() {
 fn what_is_lost_is_told_and_fetched_anew() {
     let scene = packages();
     let mounted = scene.mount(&MountOptions::default());
-    let path = warm(&mounted);
+    let path = warm(&scene, &mounted);
     blobs(&mounted).into_iter().for_each(|blob| fs::remove_file(blob).unwrap());
     let ran = run(&mounted, "verify", &["--repair", "-q"]).good();
     assert!(ran.out.contains("its file is gone"), "{}", ran.out);
-    assert!(ran.out.contains("2 bad\n2 files were fetched anew"), "{}", ran.out);
+    assert!(ran.out.contains("3 bad\n3 files were fetched anew"), "{}", ran.out);
     assert!(fs::read(&path).unwrap() == vec![7; 70_000]);
 }
 
@@ -98,15 +103,18 @@ fn the_check_in_the_background_finds_it_and_does_not_begin_anew_before_its_time(
     let mounted = scene.mount(&MountOptions { configuration, ..MountOptions::default() });
     let passed = || mounted.view()["checks"]["last_pass"].is_number();
     eventually("an empty store is through", passed);
-    let _ = run(&mounted, "warm", &["-q", "tool"]).good();
+    let path = warm(&scene, &mounted);
     damage(&mounted);
     mounted.remount();
     assert_eq!(mounted.view()["checks"]["checked"]["files"], json!(0));
     // As if the last pass had ended long ago.
     mounted.unmount();
     let database = mounted.store().join("pkgfs.sqlite");
-    rusqlite::Connection::open(database).unwrap().execute("UPDATE scrub SET ended_secs = 1", []).unwrap();
+    rusqlite::Connection::open(database)
+        .unwrap()
+        .execute("UPDATE scrub SET ended_secs = 1", [])
+        .unwrap();
     mounted.mount_again();
     eventually("it is found", || mounted.view()["checks"]["bad"] == json!(1));
-    assert!(fs::read(mounted.payload("tool", "1.0", None).join("data.bin")).unwrap() == vec![7; 70_000]);
+    assert!(fs::read(path).unwrap() == vec![7; 70_000]);
 }

@@ -72,8 +72,7 @@ fn with_the_stores_disk_full_nothing_wrong_is_served_and_the_store_opens_again()
         }
         Err(error) => refused.push((path, Errno::from_io_error(&error))),
     };
-    // More than there is room for, in one file and in many.
-    look(mounted.payload("large", "1.0", None).join("data"), &large);
+    // More than there is room for, in many files and in one.
     for package in 0..PACKAGES {
         let name = packages::name(package);
         // A variant that cannot be registered is missing, and rez uses it from origin.
@@ -86,6 +85,7 @@ fn with_the_stores_disk_full_nothing_wrong_is_served_and_the_store_opens_again()
             look(path, &packages::content(package, file));
         }
     }
+    look(mounted.payload("large", "1.0", None).join("data"), &large);
     // What does not fit is read from storage; what was used longest ago makes room.
     assert_eq!((refused, unserved), (Vec::new(), 0), "{right} files were read");
     let evicted = &mounted.view()["room"]["evicted_blobs"];

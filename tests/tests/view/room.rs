@@ -35,9 +35,8 @@ fn release(scene: &Scene) {
 }
 
 fn mount(scene: &Scene, quota: u64, mode: &str) -> Mounted {
-    let user = if mode == "stateless" { User::Ordinary } else { User::Own };
     scene.mount(&MountOptions {
-        user,
+        user: user_of(mode),
         configuration: format!(
             "mode = {mode:?}\nprofiles.learn = false\n\
              room.quota_megabytes = {}\nroom.free_megabytes = 0",
@@ -48,11 +47,20 @@ fn mount(scene: &Scene, quota: u64, mode: &str) -> Mounted {
 }
 
 fn read(mounted: &Mounted, package: usize) {
+    read_as(User::Own, mounted, package);
+}
+
+fn read_as(user: User, mounted: &Mounted, package: usize) {
     let root = mounted.payload(&name(package), "1.0", None);
     for (file, size) in FILES {
-        let read = fs::read(root.join(file)).unwrap_or_else(|e| panic!("{package} {file}: {e}"));
+        let read = user.run(|| fs::read(root.join(file)));
+        let read = read.unwrap_or_else(|error| panic!("{package} {file}: {error}"));
         assert!(read == content(package, file, size), "{package} {file} has other bytes");
     }
+}
+
+fn user_of(mode: &str) -> User {
+    if mode == "stateless" { User::Ordinary } else { User::Own }
 }
 
 /// Waits until what was read is kept, or went, and the store is within its bounds.
@@ -91,12 +99,13 @@ fn the_store_stays_below_its_quota_and_what_was_used_last_stays_in_it() {
         let scene = Scene::new();
         release(&scene);
         let mounted = mount(&scene, QUOTA, mode);
+        let read = |package| read_as(user_of(mode), &mounted, package);
         for package in 1..PACKAGES {
             // Used again and again; without OPENs only reads that the kernel cannot answer tell.
             if mode != "stateless" {
-                read(&mounted, 0);
+                read(0);
             }
-            read(&mounted, package);
+            read(package);
             settled(&mounted);
         }
         if mode != "stateless" {
@@ -104,18 +113,22 @@ fn the_store_stays_below_its_quota_and_what_was_used_last_stays_in_it() {
         }
         assert_eq!([1, 2, PACKAGES - 1].map(|package| local(&mounted, package)), [0, 0, 2]);
         assert_accounts(&mounted);
-        // What it was used for is known across an end, and a crash.
+        // When it was used is known across an end, and across a crash but for the last seconds.
         mounted.remount();
-        read(&mounted, PACKAGES - 2);
+        read(PACKAGES - 2);
         settled(&mounted);
+        mounted.remount();
         mounted.kill_daemon();
         mounted.mount_again();
         assert_accounts(&mounted);
         for package in 1..4 {
-            read(&mounted, package);
+            read(package);
             settled(&mounted);
         }
-        assert_eq!([3, PACKAGES - 1].map(|package| local(&mounted, package)), [2, 0], "{mode}");
+        let left = [3, PACKAGES - 2].map(|package| local(&mounted, package));
+        assert_eq!(left, [2, 2], "{mode}");
+        // As much of it went as was needed.
+        assert!(local(&mounted, PACKAGES - 3) < 2, "{mode}");
         assert_accounts(&mounted);
     }
 }
@@ -154,8 +167,9 @@ fn where_nothing_may_go_programs_read_on_and_nothing_more_is_kept() {
     let mounted = mount(&scene, SMALL_QUOTA, "auto");
     let mountpoint = mounted.mountpoint();
     let command = |verb: &str| {
-        let arguments = [verb.as_ref(), mountpoint.as_os_str(), "p0".as_ref(), "p1".as_ref(), "p2".as_ref()];
-        let _ = mounted.pkgfs(&arguments).good();
+        let variants = (0..3).map(|n| scene.repository().handle(&name(n), "1.0", None).uri());
+        let arguments = [verb.to_owned(), mountpoint.display().to_string()].into_iter();
+        let _ = mounted.pkgfs(&arguments.chain(variants).collect::<Vec<_>>()).good();
     };
     command("add");
     command("pin");

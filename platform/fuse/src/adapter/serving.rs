@@ -101,10 +101,16 @@ impl Serving {
         reply.opened(fh, how);
     }
 
-    /// Lets go of files that nobody has open: a name means something else from now on, or blobs
-    /// are gone.
+    /// A name means something else from now on: lets go of files that nobody has open.
     pub(crate) fn close_idle(&self) {
         self.backing.close_idle();
+    }
+
+    /// Blobs are to go: lets go of all files that nobody is known to have open. Without OPENs
+    /// that is nobody.
+    pub(crate) fn let_go_of_blobs(&self, view: &View) {
+        self.close_idle();
+        self.implicit.let_go_of_payloads().into_iter().for_each(|handle| view.release(handle));
     }
 
     /// A handle of this inode is closed.
@@ -143,6 +149,27 @@ impl Serving {
         };
         former.into_iter().for_each(|former| view.release(former));
         Ok(handle)
+    }
+
+    /// Reads so many bytes from an offset. A handle of our own that was let go of meanwhile is opened
+    /// again.
+    pub(crate) async fn read(
+        &self,
+        view: &Arc<View>,
+        ino: INodeNo,
+        fh: FileHandle,
+        opener: Opener,
+        (offset, size): (u64, usize),
+    ) -> Result<Vec<u8>, ViewError> {
+        let handle = self.handle(view, ino, fh, false, opener).await?;
+        let read = view.read(handle, offset, size).await;
+        let is_own = fh.0 == 0 && self.is_stateless() && node(ino).is_payload();
+        if read != Err(ViewError::Stale) || !is_own || self.implicit.payload(ino.0) == Some(handle)
+        {
+            return read;
+        }
+        let handle = self.handle(view, ino, fh, false, opener).await?;
+        view.read(handle, offset, size).await
     }
 
     /// A file was made and opened in one: its close will not be told of either.

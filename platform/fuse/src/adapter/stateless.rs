@@ -2,7 +2,7 @@
 //!
 //! In a stateless mount requests name an inode and no handle. Each inode that is read or written has
 //! a handle of the view here, opened at the first such request; those of payloads are closed when
-//! others were used since, all when the kernel forgets the inode.
+//! others were used since, or room is made in the store, all when the kernel forgets the inode.
 
 use std::{collections::HashMap, num::NonZeroUsize};
 
@@ -31,6 +31,12 @@ impl Implicit {
     /// The handle of a payload's file.
     pub(crate) fn payload(&self, ino: u64) -> Option<HandleId> {
         self.payloads.lock().get(&ino).copied()
+    }
+
+    /// All handles of payloads, which are to be closed.
+    pub(crate) fn let_go_of_payloads(&self) -> Vec<HandleId> {
+        let kept = std::mem::replace(&mut *self.payloads.lock(), LruCache::new(MOST_PAYLOADS));
+        kept.into_iter().map(|(_, handle)| handle).collect()
     }
 
     /// The handle of another file.
