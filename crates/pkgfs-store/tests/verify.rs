@@ -79,8 +79,8 @@ fn blobs_of_any_size_are_sound_until_a_bit_of_them_changes_or_they_grow_shrink_o
         assert!(!filled.path(&blobs[n]).exists());
     }
     // It is fetched anew.
-    for n in 0..SIZES.len() {
-        assert_eq!(hydrate(&filled.store, filled.directory, n as u32, &bytes(n)), blobs[n]);
+    for (n, digest) in blobs.iter().enumerate() {
+        assert_eq!(hydrate(&filled.store, filled.directory, n as u32, &bytes(n)), *digest);
     }
     drop(filled.store);
     audit(filled.dir.path());
