@@ -30,7 +30,9 @@ pub struct Report {
 impl View {
     /// Registers variants.
     pub async fn add(self: &Arc<Self>, targets: &[Target]) -> Report {
-        self.add_slots(targets).await.0
+        let (report, _) = self.add_slots(targets).await;
+        self.notices.delivered().await;
+        report
     }
 
     /// The same, and which slots they have.

@@ -116,8 +116,10 @@ impl View {
         self.repositories.ask_anew(&handle);
         let view = Arc::clone(self);
         let taking_in = tokio::spawn(async move {
-            if let Err(reason) = view.take_in(handle, pid, true).await {
-                view.problems.tell(reason.to_string());
+            match view.take_in(handle, pid, true).await {
+                // Who closes it lists the directory next.
+                Ok(_) => view.notices.delivered().await,
+                Err(reason) => view.problems.tell(reason.to_string()),
             }
         });
         // A close cannot be interrupted: with origin in trouble the writer goes on, and

@@ -75,7 +75,7 @@ impl Repository {
     pub(super) fn prepare(quick: bool) -> Result<Self> {
         let name = if quick { "repository-quick" } else { "repository" };
         let path = workspace::work_dir().join("bench").join(name);
-        let imports = if quick { vec![NUMPY, TIMELINE] } else { vec![NUMPY, USD, QT, TIMELINE] };
+        let imports = if quick { vec![NUMPY] } else { vec![NUMPY, USD, QT, TIMELINE] };
         let repository = Self { path, imports, sizes: if quick { QUICK } else { FULL } };
         for package in &repository.imports {
             repository.add(package, |root| install(package, root))?;
