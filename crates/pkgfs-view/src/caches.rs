@@ -6,13 +6,14 @@
 //! directory in the middle of a look-up).
 
 use std::{
+    convert::Infallible,
     sync::{Arc, Weak, mpsc},
     thread,
 };
 
 use parking_lot::Mutex;
 
-use crate::NodeId;
+use crate::{NodeId, view::blocking};
 
 /// The caches of one platform mount.
 pub trait Caches: Send + Sync {
@@ -27,7 +28,7 @@ pub trait Caches: Send + Sync {
 
     /// Blobs are to go from the store, or are gone: what is held of files that nobody has open is
     /// let go of, so that their room on the disk becomes free. What is kept of their bytes
-    /// stays true.
+    /// stays true. Must not wait for any request.
     fn let_go_of_blobs(&self);
 }
 
@@ -35,7 +36,6 @@ enum Notice {
     Name(NodeId, Box<[u8]>),
     Listing(NodeId),
     Bytes(NodeId),
-    Blobs,
     Done(tokio::sync::oneshot::Sender<()>),
 }
 
@@ -65,7 +65,6 @@ impl Notices {
                     Notice::Bytes(file) => {
                         live.iter().for_each(|platform| platform.forget_bytes(file));
                     }
-                    Notice::Blobs => live.iter().for_each(|platform| platform.let_go_of_blobs()),
                     // Who asked may have stopped waiting.
                     Notice::Done(sender) => drop(sender.send(())),
                 }
@@ -92,8 +91,15 @@ impl Notices {
         self.send(Notice::Bytes(file));
     }
 
-    pub(crate) fn blobs(&self) {
-        self.send(Notice::Blobs);
+    /// Has all platforms let go of files that nobody has open. At once and not in turn: a notice
+    /// before it may wait for a request that waits for room.
+    pub(crate) async fn let_go_of_blobs(&self) {
+        let platforms = self.platforms.lock().clone();
+        let let_go = move || {
+            platforms.iter().filter_map(Weak::upgrade).for_each(|it| it.let_go_of_blobs());
+            Ok::<_, Infallible>(())
+        };
+        let Ok(()) = blocking(let_go).await;
     }
 
     /// For whoever changes listings in places of its own.

@@ -172,7 +172,7 @@ impl View {
         let files = blocking(move || store.condemn(&suspect)).await?;
         self.checks.bad.fetch_add(1, Ordering::Relaxed);
         self.open_blobs.forget_blobs(&HashSet::from([digest]));
-        self.notices.blobs();
+        self.notices.let_go_of_blobs().await;
         for file in &files {
             self.notices.bytes(NodeId::from(Node::Entry(*file)));
         }
@@ -221,7 +221,6 @@ impl View {
         }
         let scrubber = Scrubber {
             view: Arc::downgrade(self),
-            store: Arc::clone(&self.store),
             runtime: tokio::runtime::Handle::current(),
             settings,
         };
@@ -233,7 +232,6 @@ impl View {
 /// The background check.
 struct Scrubber {
     view: Weak<View>,
-    store: Arc<Store>,
     runtime: tokio::runtime::Handle,
     settings: ScrubSettings,
 }
@@ -244,7 +242,10 @@ impl Scrubber {
         let _ = rustix::process::nice(19);
         let mut rest = self.settings.delay;
         while self.rest(rest) {
-            rest = match self.some() {
+            let Some(store) = self.view.upgrade().map(|view| Arc::clone(&view.store)) else {
+                return;
+            };
+            rest = match self.some(&store) {
                 Ok(rest) => rest,
                 Err(error) => {
                     tracing::warn!(%error, "blobs could not be checked");
@@ -255,8 +256,8 @@ impl Scrubber {
     }
 
     /// Checks some blobs, if it is time; tells how long to rest.
-    fn some(&self) -> Result<Duration, StoreError> {
-        let Scrub { after, ended } = self.store.scrub()?;
+    fn some(&self, store: &Store) -> Result<Duration, StoreError> {
+        let Scrub { after, ended } = store.scrub()?;
         let now = Timestamp::now();
         let since = now.secs.checked_sub(ended.secs).and_then(|since| u64::try_from(since).ok());
         // An end in the future is one of a clock that jumped.
@@ -266,13 +267,13 @@ impl Scrubber {
         if after.is_none() && !wait.is_zero() {
             return Ok(wait);
         }
-        let batch = self.store.blobs_after(after, BATCH)?;
+        let batch = store.blobs_after(after, BATCH)?;
         let Some((last, _)) = batch.last().copied() else {
-            self.store.note_scrub(&Scrub { after: None, ended: now })?;
+            store.note_scrub(&Scrub { after: None, ended: now })?;
             return Ok(self.settings.every);
         };
         for (digest, size) in batch {
-            let verdict = self.store.check_blob(&digest, size, |bytes| {
+            let verdict = store.check_blob(&digest, size, |bytes| {
                 self.rest(Duration::from_secs_f64(
                     bytes as f64 / self.settings.bytes_per_second as f64,
                 ))
@@ -285,7 +286,7 @@ impl Scrubber {
             drop(view);
             self.rest(BREATH);
         }
-        self.store.note_scrub(&Scrub { after: Some(last), ended })?;
+        store.note_scrub(&Scrub { after: Some(last), ended })?;
         Ok(Duration::ZERO)
     }
 

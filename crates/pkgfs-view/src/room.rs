@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use pkgfs_manifest::BlobDigest;
 use pkgfs_store::{StoreError, Usage};
 use serde::Serialize;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{View, ViewError, view::blocking};
 
@@ -30,6 +30,8 @@ const REFUSED: Duration = Duration::from_secs(5);
 /// After a look that made too little room, the next one is not before: it reads the use of all
 /// blobs.
 const HOPELESS: Duration = Duration::from_secs(30);
+/// A request waits for room no longer than this.
+const LONGEST: Duration = Duration::from_secs(10);
 /// More goes than must, so that the next file does not need the same again: this part of a bound.
 const SLACK: u64 = 20;
 
@@ -79,7 +81,8 @@ impl StoreLimits {
 /// Where room is asked for.
 pub(crate) struct Room {
     limits: StoreLimits,
-    asked: mpsc::UnboundedSender<Option<oneshot::Sender<()>>>,
+    bell: Notify,
+    asked: mpsc::UnboundedSender<oneshot::Sender<()>>,
     full: AtomicBool,
     refused: Mutex<Option<Instant>>,
     evicted_blobs: AtomicU64,
@@ -87,13 +90,14 @@ pub(crate) struct Room {
 }
 
 /// Those who ask for room.
-pub(crate) type Asked = mpsc::UnboundedReceiver<Option<oneshot::Sender<()>>>;
+pub(crate) type Asked = mpsc::UnboundedReceiver<oneshot::Sender<()>>;
 
 impl Room {
     pub(crate) fn new(limits: StoreLimits) -> (Arc<Self>, Asked) {
         let (asked, receiver) = mpsc::unbounded_channel();
         let room = Self {
             limits,
+            bell: Notify::new(),
             asked,
             full: AtomicBool::new(false),
             refused: Mutex::new(None),
@@ -105,8 +109,7 @@ impl Room {
 
     /// There may be more in the store than there should be.
     pub(crate) fn look(&self) {
-        // Nobody looks any more once the view is gone.
-        let _ = self.asked.send(None);
+        self.bell.notify_one();
     }
 
     /// The disk has refused a write.
@@ -115,11 +118,12 @@ impl Room {
         self.look();
     }
 
-    /// Returns when room was made, if that could be.
+    /// Returns when room was made, if that could be, or it took too long.
     pub(crate) async fn make(&self) {
         let (sender, made) = oneshot::channel();
-        if self.asked.send(Some(sender)).is_ok() {
-            let _ = made.await;
+        // Nobody makes room any more once the view is gone.
+        if self.asked.send(sender).is_ok() {
+            let _ = tokio::time::timeout(LONGEST, made).await;
         }
     }
 
@@ -166,19 +170,19 @@ impl Room {
 impl View {
     /// Keeps the store within its bounds for as long as the view lives.
     pub(crate) fn keep_within_bounds(self: &Arc<Self>, mut asked: Asked) {
-        let view = Arc::downgrade(self);
+        let (view, room) = (Arc::downgrade(self), Arc::clone(&self.room));
         tokio::spawn(async move {
             let mut hopeless: Option<Instant> = None;
             loop {
-                let first = match tokio::time::timeout(EVERY, asked.recv()).await {
-                    Ok(None) => return,
-                    Ok(Some(first)) => first,
-                    Err(_) => None,
-                };
+                let mut waiting = Vec::new();
+                tokio::select! {
+                    first = asked.recv() => waiting.extend(first),
+                    () = room.bell.notified() => {}
+                    () = tokio::time::sleep(EVERY) => {}
+                }
                 // All who ask meanwhile are served by one look.
-                let mut waiting: Vec<_> = first.into_iter().collect();
                 while let Ok(more) = asked.try_recv() {
-                    waiting.extend(more);
+                    waiting.push(more);
                 }
                 let Some(view) = view.upgrade() else { return };
                 if !waiting.is_empty() || hopeless.is_none_or(|at| at.elapsed() >= HOPELESS) {
@@ -203,14 +207,12 @@ impl View {
         // The order is that of the last use up to now.
         self.recency.write(&self.store).await;
         // What platforms only keep open for the next reader is not in use.
-        self.notices.blobs();
-        self.notices.delivered().await;
+        self.notices.let_go_of_blobs().await;
         let spared = self.blobs_in_use()?;
         let store = Arc::clone(&self.store);
         let evicted = blocking(move || store.evict(going, &spared)).await?;
         self.open_blobs.forget_blobs(&evicted.blobs.iter().copied().collect());
-        self.notices.blobs();
-        self.notices.delivered().await;
+        self.notices.let_go_of_blobs().await;
         let blobs = evicted.blobs.len() as u64;
         self.room.evicted_blobs.fetch_add(blobs, Ordering::Relaxed);
         self.room.evicted_bytes.fetch_add(evicted.bytes, Ordering::Relaxed);

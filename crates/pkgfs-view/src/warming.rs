@@ -112,6 +112,8 @@ struct Job {
     limits: WarmLimits,
     directories: VecDeque<(NodeId, PathBuf)>,
     files: VecDeque<File>,
+    /// Fetched, and durable only once they are committed.
+    arrived: Vec<File>,
     active: Active,
     progress: WarmProgress,
     told: watch::Sender<WarmProgress>,
@@ -137,6 +139,7 @@ impl View {
             limits,
             directories: VecDeque::new(),
             files: VecDeque::new(),
+            arrived: Vec::new(),
             active: Active::default(),
             progress: WarmProgress { listing: true, ..WarmProgress::default() },
             told,
@@ -201,6 +204,7 @@ impl Job {
             }
         }
         self.view.hydration.committed().await;
+        self.tell_what_was_not_kept();
         self.tell();
         self.report.local = self.progress.done;
         self.report
@@ -250,6 +254,7 @@ impl Job {
                     amount.files += 1;
                     amount.bytes += file.size;
                 }
+                self.arrived.push(file);
                 return;
             }
             Done::Listed(Err(error), origin) => {
@@ -266,6 +271,23 @@ impl Job {
             self.report.not_tried += self.files.len() as u64;
             self.files.clear();
             self.directories.clear();
+        }
+    }
+
+    /// The store may have had no room for what has arrived, or may have given it up again.
+    fn tell_what_was_not_kept(&mut self) {
+        for file in std::mem::take(&mut self.arrived) {
+            let wanted = Payloads::wanted(&file.directory, file.index);
+            let error = match self.view.store.content(wanted.key) {
+                Ok(Some(_)) => continue,
+                Ok(None) => ViewError::NotKept,
+                Err(error) => error.into(),
+            };
+            for amount in [&mut self.progress.done, &mut self.report.fetched] {
+                amount.files -= 1;
+                amount.bytes -= file.size;
+            }
+            self.fail(&wanted.source, &error);
         }
     }
 

@@ -181,6 +181,12 @@ fn where_nothing_may_go_programs_read_on_and_nothing_more_is_kept() {
     for package in 3..6 {
         read(&mounted, package);
     }
+    let fourth = scene.repository().handle(&name(4), "1.0", None).uri();
+    let warm = ["warm", "-q", mountpoint.to_str().unwrap(), &fourth];
+    let warmed = mounted.pkgfs(&warm);
+    assert_eq!(warmed.code, Some(1), "{}", warmed.out);
+    assert!(warmed.out.contains("0 files, 0 B were fetched"), "{}", warmed.out);
+    assert!(warmed.err.contains("takes no more"), "{}", warmed.err);
     let now = mounted.view();
     assert_eq!(now["store"]["blob_bytes"], json!(held));
     assert_eq!(now["store"]["partial_bytes"], json!(0));
