@@ -117,16 +117,17 @@ impl Store {
         Ok(verdict)
     }
 
-    /// Takes a blob out of use, unless it was replaced meanwhile; tells whose bytes it was.
+    /// Takes a blob out of use, and tells whose bytes it was; nothing if it was replaced since it was
+    /// looked at.
     ///
     /// # Errors
     /// When the database or the disk refuses.
-    pub fn condemn(&self, suspect: &Suspect) -> Result<Vec<FileKey>, StoreError> {
+    pub fn condemn(&self, suspect: &Suspect) -> Result<Option<Vec<FileKey>>, StoreError> {
         let digest = Digest(suspect.digest);
         let placing = lock(&self.placing);
         let is = std::fs::symlink_metadata(self.layout.blob(&suspect.digest)).ok();
         if is.map(|is| is.ino()) != suspect.inode {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let files = self.database.write(|transaction| {
             let files = transaction
@@ -145,7 +146,7 @@ impl Store {
         })?;
         drop(placing);
         self.unlink(&[suspect.digest])?;
-        Ok(files)
+        Ok(Some(files))
     }
 
     /// How far the background check is.

@@ -151,7 +151,8 @@ impl View {
         report: &mut VerifyReport,
     ) {
         let (bad, files) = match self.take_out_of_use(suspect).await {
-            Ok(taken) => taken,
+            Ok(Some(taken)) => taken,
+            Ok(None) => return,
             Err(error) => return report.failed.push(error.to_string()),
         };
         report.bad.push(bad);
@@ -163,13 +164,16 @@ impl View {
         }
     }
 
+    /// Nothing if it was replaced since it was looked at.
     async fn take_out_of_use(
         self: &Arc<Self>,
         suspect: Suspect,
-    ) -> Result<(BadBlob, Vec<FileKey>), StoreError> {
+    ) -> Result<Option<(BadBlob, Vec<FileKey>)>, StoreError> {
         let Suspect { digest, reason, .. } = suspect.clone();
         let store = Arc::clone(&self.store);
-        let files = blocking(move || store.condemn(&suspect)).await?;
+        let Some(files) = blocking(move || store.condemn(&suspect)).await? else {
+            return Ok(None);
+        };
         self.checks.bad.fetch_add(1, Ordering::Relaxed);
         self.open_blobs.forget_blobs(&HashSet::from([digest]));
         self.notices.let_go_of_blobs().await;
@@ -182,7 +186,7 @@ impl View {
         self.problems.tell(format!(
             "blob {digest} was bad: {reason}; it is out of use, and fetched anew for {whose}"
         ));
-        Ok((BadBlob { digest: digest.to_string(), reason, files: names }, files))
+        Ok(Some((BadBlob { digest: digest.to_string(), reason, files: names }, files)))
     }
 
     async fn fetch_anew(self: &Arc<Self>, file: FileKey) -> Result<(), ViewError> {
@@ -190,7 +194,7 @@ impl View {
         let flight = self.fetch(&Payloads::wanted(&directory, index), Need::Whole)?;
         flight.outcome().await?;
         self.hydration.committed().await;
-        Ok(())
+        self.store.content(file)?.map(drop).ok_or(ViewError::NotKept)
     }
 
     /// Where a file lies at origin.

@@ -175,7 +175,7 @@ impl Hydration {
             let flying = async move { hydration.read(&wanted).await };
             (None, flying.left_future())
         } else {
-            if self.room.is_full() {
+            if self.room.is_full() || self.room.is_too_large(wanted.state.size) {
                 return Err(ViewError::NotKept);
             }
             self.let_rest_go(&mut flights);

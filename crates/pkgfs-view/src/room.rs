@@ -150,6 +150,11 @@ impl Room {
         }
     }
 
+    /// Whether a file of this size is never kept: all else would go for it, in vain.
+    pub(crate) fn is_too_large(&self, size: u64) -> bool {
+        self.limits.quota.is_some_and(|quota| size > quota)
+    }
+
     /// Whether nothing more is to be kept.
     pub(crate) fn is_full(&self) -> bool {
         let refused = *self.refused.lock();

@@ -22,6 +22,20 @@ use std::future::Future;
 
 use anyhow::Context;
 
+/// What a job comes to, unless Ctrl-C ends it first: the end of its connection ends it at the
+/// daemon, too.
+async fn unless_interrupted<T, E>(
+    job: impl Future<Output = Result<T, E>>,
+) -> anyhow::Result<Option<T>>
+where
+    anyhow::Error: From<E>,
+{
+    tokio::select! {
+        ended = job => Ok(Some(ended?)),
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted.map(|()| None)?),
+    }
+}
+
 /// Runs what talks to a daemon.
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -196,3 +196,19 @@ fn where_nothing_may_go_programs_read_on_and_nothing_more_is_kept() {
         mounted.view()["room"]["full"] == false && local(&mounted, 6) == 2
     });
 }
+
+#[test]
+fn a_file_larger_than_the_quota_is_read_from_storage_and_nothing_goes_for_it() {
+    const LARGE: usize = 12 << 20;
+    let scene = Scene::new();
+    release(&scene);
+    let large = content(99, "huge", LARGE);
+    scene.repository().release("huge", "1.0", |root| fs::write(root.join("huge"), &large).unwrap());
+    let mounted = mount(&scene, QUOTA, "auto");
+    read(&mounted, 0);
+    settled(&mounted);
+    assert!(fs::read(mounted.payload("huge", "1.0", None).join("huge")).unwrap() == large);
+    assert_eq!(local(&mounted, 0), 2);
+    let view = mounted.view();
+    assert_eq!((&view["room"]["evicted_blobs"], &view["room"]["full"]), (&json!(0), &json!(false)));
+}

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use anyhow::bail;
 use pkgfs_daemon::{CleanOrder, CleanReport, Client};
 
 use super::targets;
@@ -12,10 +11,7 @@ use crate::{
 };
 
 pub(crate) fn run(arguments: &CleanArguments) -> anyhow::Result<Outcome> {
-    let (mount, targets) = targets::read(arguments.mountpoint.as_slice(), &arguments.file)?;
-    if let (Some(given), false) = (&arguments.mountpoint, targets.is_empty()) {
-        bail!("{} is not a mountpoint of pkgfs", given.display());
-    }
+    let mount = targets::mount(arguments.mountpoint.as_ref(), &arguments.file)?;
     let order = CleanOrder { dry_run: arguments.dry_run };
     let report =
         super::block_on(async { Ok(Client::connect(&mount.source).await?.clean(&order).await?) })?;

@@ -64,6 +64,17 @@ pub(super) fn read(
     Ok((mount, targets))
 }
 
+/// The mount that is meant, where a command takes no variants.
+pub(super) fn mount(given: Option<&PathBuf>, file: &FileFlag) -> anyhow::Result<MountInfo> {
+    let (mount, targets) = read(given.map_or(&[], std::slice::from_ref), file)?;
+    match given {
+        Some(given) if !targets.is_empty() => {
+            bail!("{} is not a mountpoint of pkgfs", given.display())
+        }
+        _ => Ok(mount),
+    }
+}
+
 fn variants_of_context(path: &Path) -> anyhow::Result<Vec<Target>> {
     let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     // A bundle's packages lie beside its context.

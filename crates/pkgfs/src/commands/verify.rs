@@ -12,10 +12,7 @@ use crate::{
 };
 
 pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<Outcome> {
-    let (mount, targets) = targets::read(arguments.mountpoint.as_slice(), &arguments.file)?;
-    if let (Some(given), false) = (&arguments.mountpoint, targets.is_empty()) {
-        bail!("{} is not a mountpoint of pkgfs", given.display());
-    }
+    let mount = targets::mount(arguments.mountpoint.as_ref(), &arguments.file)?;
     let order = VerifyOrder { repair: arguments.repair };
     let mut shown = Shown::new(arguments.quiet || arguments.json);
     let mut last = None;
@@ -29,11 +26,7 @@ pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<Outcome> {
             }
             VerifyLine::Report(report) => last = Some(report),
         });
-        tokio::select! {
-            ended = check => Ok(Some(ended?)),
-            // The end of the connection ends the check.
-            interrupted = tokio::signal::ctrl_c() => Ok(interrupted.map(|()| None)?),
-        }
+        super::unless_interrupted(check).await
     })?;
     shown.end();
     match (ended, last) {

@@ -30,11 +30,7 @@ pub(crate) fn run(arguments: &WarmArguments) -> anyhow::Result<Outcome> {
             }
             other => last = Some(other),
         });
-        tokio::select! {
-            ended = job => Ok(Some(ended?)),
-            // The end of the connection ends the job.
-            interrupted = tokio::signal::ctrl_c() => Ok(interrupted.map(|()| None)?),
-        }
+        super::unless_interrupted(job).await
     })?;
     shown.end();
     match (ended, last) {
