@@ -14,7 +14,7 @@ use pkgfs_store::{FileKey, RegistrationId};
 
 use crate::{
     ViewError,
-    hydration::{Local, Wanted},
+    hydration::{Flight, Local, Wanted},
     node::{Part, SlotId},
 };
 
@@ -36,6 +36,9 @@ pub(crate) struct OpenPayload {
     pub wanted: Wanted,
     /// Its bytes, once they are local.
     pub local: OnceLock<Local>,
+    /// The fetch that was under way when it was opened: what that brings is this handle's, whatever
+    /// becomes of the file.
+    pub joined: Option<Arc<Flight>>,
     /// Whether its first read has been counted as a hit or a miss.
     pub counted: AtomicBool,
 }

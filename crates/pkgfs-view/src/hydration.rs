@@ -152,6 +152,11 @@ impl Hydration {
         self.flights.lock().contains_key(&file)
     }
 
+    /// The flight of this file, if one is under way or has arrived and is not durable yet.
+    pub(crate) fn known(&self, file: FileKey) -> Option<Arc<Flight>> {
+        self.flights.lock().get(&file).cloned()
+    }
+
     /// The flight of this file: the one under way, or a new one.
     pub(crate) fn fetch(
         self: &Arc<Self>,

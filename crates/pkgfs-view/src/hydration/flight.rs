@@ -186,6 +186,11 @@ impl Flight {
         }
     }
 
+    /// Whether it has ended without bringing the file.
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(&*self.stage.borrow(), Stage::Failed(_))
+    }
+
     /// Whether somebody asked for it.
     pub(crate) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)

@@ -66,10 +66,11 @@ impl View {
                 }
                 self.used(directory.registration);
                 self.profiles.touched(opener, directory.registration, key);
-                let open = OpenPayload {
+                let mut open = OpenPayload {
                     registration: directory.registration,
                     wanted: Payloads::wanted(&directory, index),
                     local: OnceLock::new(),
+                    joined: None,
                     counted: AtomicBool::new(false),
                 };
                 if opener.has_bytes
@@ -81,7 +82,9 @@ impl View {
                     let _ = open.local.set(Local::File(local));
                 } else if (1..=SMALL).contains(&open.wanted.state.size) {
                     // A failure is the reader's to hear of, if there is one.
-                    let _ = self.fetch(&open.wanted, Need::Read);
+                    open.joined = self.fetch(&open.wanted, Need::Read).ok();
+                } else {
+                    open.joined = self.hydration.known(key);
                 }
                 Handle::Payload(Arc::new(open))
             }
@@ -187,8 +190,10 @@ impl View {
         if first {
             self.misses.fetch_add(1, Ordering::Relaxed);
         }
+        let mut joined = open.joined.clone().filter(|flight| !flight.has_failed());
         let (local, whole) = loop {
-            let reached = match self.fetch(&open.wanted, Need::Read) {
+            let flight = joined.take().map_or_else(|| self.fetch(&open.wanted, Need::Read), Ok);
+            let reached = match flight {
                 Ok(flight) => flight.reach(offset..end).await,
                 Err(error) => Err(error),
             };
