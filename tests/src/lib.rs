@@ -36,7 +36,7 @@ mod tree;
 mod user;
 
 pub use mapping::Mapping;
-pub use mounted::Mounted;
+pub use mounted::{Mounted, Serving};
 pub use options::MountOptions;
 pub use pkgfs_rez::VariantHandle;
 pub use pkgfs_standin as standin;

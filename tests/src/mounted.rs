@@ -151,9 +151,36 @@ impl Mounted {
         pid.and_then(|pid| pid.try_into().ok()).unwrap_or_else(|| panic!("no daemon: {status}"))
     }
 
-    /// Kills the daemon, as a crash would, and waits until it is gone.
+    /// The process that starts another daemon when this one dies.
+    #[must_use]
+    pub fn holder_pid(&self) -> u32 {
+        let status = self.status();
+        let pid = status["daemon"]["hand_over"]["holder"].as_u64();
+        pid.and_then(|pid| pid.try_into().ok()).unwrap_or_else(|| panic!("no holder: {status}"))
+    }
+
+    /// What to kill for a crash that nothing follows.
+    #[must_use]
+    pub fn all_processes(&self) -> Serving {
+        Serving { daemon: self.daemon_pid(), holder: self.holder_pid() }
+    }
+
+    /// Kills the daemon and the process that would start another, as a crash of the machine would, and
+    /// waits until they are gone.
     pub fn kill_daemon(&self) {
-        ends(self.daemon_pid(), Signal::KILL);
+        self.all_processes().crash();
+    }
+
+    /// Waits until another daemon than this one answers.
+    #[must_use]
+    pub fn next_daemon(&self, former: u32) -> u32 {
+        let mut next = None;
+        eventually("another daemon answers", || {
+            let pid = self.status()["daemon"]["pid"].as_u64();
+            next = pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != former);
+            next.is_some()
+        });
+        next.unwrap()
     }
 
     /// Unmounts; everything that is open must have been closed.
@@ -226,6 +253,35 @@ impl Mounted {
                 let _ = rustix::process::kill_process(pid, Signal::KILL);
             }
         }
+    }
+}
+
+/// The processes that a mount lives by.
+#[derive(Clone, Copy, Debug)]
+pub struct Serving {
+    daemon: u32,
+    holder: u32,
+}
+
+impl Serving {
+    /// The process that would start another daemon.
+    #[must_use]
+    pub fn holder(self) -> u32 {
+        self.holder
+    }
+
+    /// Kills the daemon alone.
+    pub fn kill_daemon(self) {
+        ends(self.daemon, Signal::KILL);
+    }
+
+    /// Kills both.
+    pub fn crash(self) {
+        let daemon = Pid::from_raw(self.daemon.cast_signed()).unwrap();
+        // It would start another holder.
+        rustix::process::kill_process(daemon, Signal::STOP).unwrap();
+        ends(self.holder, Signal::KILL);
+        ends(self.daemon, Signal::KILL);
     }
 }
 

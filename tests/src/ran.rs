@@ -26,6 +26,13 @@ impl Ran {
         assert_eq!(self.code, Some(0), "it failed: {}{}", self.out, self.err);
         self
     }
+
+    /// It must have failed.
+    #[must_use]
+    pub fn bad(self) -> Self {
+        assert!(self.code.is_some_and(|code| code != 0), "it did not fail: {self:?}");
+        self
+    }
 }
 
 impl From<Output> for Ran {

@@ -16,6 +16,7 @@
 //! | `POST /v1/verify` | [`VerifyOrder`] | [`VerifyLine`]s, one a line, the last with the report |
 //! | `POST /v1/mount` | [`MountOrder`] | [`Mounted`] |
 //! | `POST /v1/unmount` | [`UnmountOrder`] | [`Unmounted`] |
+//! | `POST /v1/upgrade` | [`UpgradeOrder`] | the process that ends now |
 //! | `POST /v1/flush` | [`FlushOrder`] | what was flushed, kept and unknown |
 //!
 //! A target is a text (a URI, a path below the mountpoint, `name`, `name-version` or another
@@ -30,7 +31,7 @@ use pkgfs_view::{CleanReport, ProfileList, Report};
 use pkgfs_view::{Target, VerifyProgress, VerifyReport, WarmLimits, WarmProgress, WarmReport};
 use serde::{Deserialize, Serialize};
 
-use crate::Settings;
+use crate::{Settings, holder::HandOver};
 
 /// Mount the daemon's store at one more place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +73,13 @@ pub struct UnmountOrder {
 pub struct Unmounted {
     /// Mounts that the daemon still serves, detached ones included. At 0 it exits.
     pub remaining: usize,
+}
+
+/// Let another program take over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpgradeOrder {
+    /// Its file; absolute.
+    pub program: PathBuf,
 }
 
 /// Forget local bytes and listings.
@@ -175,6 +183,9 @@ pub struct DaemonStatus {
     pub started: u64,
     /// What it serves.
     pub mounts: Vec<LiveMount>,
+    /// What happens when it dies.
+    #[serde(default)]
+    pub hand_over: HandOver,
     /// What is not as it should be since it started, one line each.
     pub notes: Vec<String>,
     /// The state of the view.

@@ -18,8 +18,8 @@ use tokio::net::UnixStream;
 
 use crate::{
     CleanOrder, CleanReport, DaemonStatus, Failure, FlushOrder, Listed, MountOrder, Mounted,
-    ProfileList, RemoveOrder, Report, TargetsOrder, UnmountOrder, Unmounted, VerifyLine,
-    VerifyOrder, WarmLine, WarmOrder, control_socket,
+    ProfileList, RemoveOrder, Report, TargetsOrder, UnmountOrder, Unmounted, UpgradeOrder,
+    VerifyLine, VerifyOrder, WarmLine, WarmOrder, control_socket,
 };
 
 /// Longest wait for an answer; a mount asks rez and shared storage, an unmount waits
@@ -236,6 +236,14 @@ impl Client {
     /// See [`ClientError`].
     pub async fn unmount(self, order: &UnmountOrder) -> Result<Unmounted, ClientError> {
         self.ask(Method::POST, "/v1/unmount", order).await
+    }
+
+    /// Lets another program take over.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn upgrade(self, order: &UpgradeOrder) -> Result<serde_json::Value, ClientError> {
+        self.ask(Method::POST, "/v1/upgrade", order).await
     }
 
     /// Forgets local bytes and listings.

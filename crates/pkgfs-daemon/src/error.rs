@@ -116,6 +116,16 @@ pub enum DaemonError {
         /// What the system said.
         source: io::Error,
     },
+    /// Nobody holds the mounts while another daemon starts.
+    #[error(
+        "this mount ends with its daemon (it runs in the foreground, or hand_over is false): unmount it, then mount it with the new program"
+    )]
+    NoHolder,
+    /// The process that holds the mounts did not answer.
+    #[error(
+        "the process that holds the mount did not answer, and another is started: try again in a moment"
+    )]
+    HolderSilent,
     /// The daemon is about to exit.
     #[error("the daemon of this store is about to exit: mount again in a moment")]
     Stopping,

@@ -17,6 +17,7 @@ mod commands;
 mod control_socket;
 mod daemon;
 mod error;
+mod holder;
 mod launch;
 mod log_file;
 mod mountpoint;
@@ -31,12 +32,15 @@ mod startup;
 
 pub use api::{
     CleanOrder, DaemonStatus, Failure, FailureKind, FlushOrder, Listed, LiveMount, MountOrder,
-    Mounted, RemoveOrder, TargetsOrder, UnmountOrder, Unmounted, VerifyLine, VerifyOrder, WarmLine,
-    WarmOrder,
+    Mounted, RemoveOrder, TargetsOrder, UnmountOrder, Unmounted, UpgradeOrder, VerifyLine,
+    VerifyOrder, WarmLine, WarmOrder,
 };
 pub use client::{Client, ClientError};
-pub use daemon::{Presence, run};
+pub use daemon::{Presence, run, take_over};
 pub use error::DaemonError;
+pub use holder::HandOver;
+/// What `pkgfs holder` runs: the process that keeps mounts alive.
+pub use holder::main as holder;
 pub use launch::{Launch, LaunchError, launch, started};
 pub use mountpoint::remove_mountpoint;
 /// What `pkgfs origin-worker` runs: the process that reads shared storage.

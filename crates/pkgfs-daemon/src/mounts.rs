@@ -7,17 +7,19 @@
 
 use std::{
     collections::HashSet,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use pkgfs_fuse::{Mount, MountError, MountRequest, SessionOptions};
+use pkgfs_fuse::{Connection, Former, Mode, Mount, MountError, MountRequest, SessionOptions};
 use pkgfs_view::View;
 use tokio::sync::{Mutex, watch};
 
 use crate::{
     DaemonError, LiveMount, Settings,
+    holder::{Keeper, MountToKeep},
     mountpoint::{self, Readiness, remove_mountpoint},
 };
 
@@ -30,6 +32,8 @@ pub(crate) struct Mounts {
     view: Arc<View>,
     store: PathBuf,
     settings: Settings,
+    /// Who keeps the mounts when this process dies.
+    keeper: Option<Arc<Keeper>>,
     live: Mutex<State>,
     remaining: watch::Sender<usize>,
 }
@@ -53,11 +57,17 @@ struct Live {
 }
 
 impl Mounts {
-    pub(crate) fn new(view: Arc<View>, store: PathBuf, settings: Settings) -> Arc<Self> {
+    pub(crate) fn new(
+        view: Arc<View>,
+        store: PathBuf,
+        settings: Settings,
+        keeper: Option<Arc<Keeper>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             view,
             store,
             settings,
+            keeper,
             live: Mutex::default(),
             remaining: watch::Sender::new(0),
         })
@@ -66,6 +76,11 @@ impl Mounts {
     /// How many mounts there are; 0 after the first one is the end.
     pub(crate) fn remaining(&self) -> watch::Receiver<usize> {
         self.remaining.subscribe()
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self.remaining.borrow() == 0
     }
 
     /// Mounts at a place; finding it mounted is a success.
@@ -95,29 +110,91 @@ impl Mounts {
         })
         .await?;
         let Some(device) = device else { return Ok(found) };
-        let (view, runtime) = (Arc::clone(&self.view), tokio::runtime::Handle::current());
-        let options = SessionOptions { threads: self.settings.session_threads(), mode };
-        let started = blocking(move || Ok(Mount::start(view, device, options, runtime))).await?;
-        let mount = match started {
-            Ok(mount) => mount,
+        let number = state.next;
+        let (place, keeper) = (path.to_owned(), self.keeper.clone());
+        let connected = blocking(move || {
+            let id = pkgfs_fuse::mount_at(&place).ok().flatten().map(|mount| mount.id);
+            Ok(Connection::new(device).and_then(|connection| {
+                if let Some(keeper) = keeper.filter(|_| connection.can_be_inherited()) {
+                    // Before the kernel hears anything.
+                    keeper.mounted(number, &place, id, &connection)?;
+                }
+                Ok((id, connection))
+            }))
+        });
+        let started = match connected.await? {
+            Ok((id, connection)) => self.start(number, id, path, connection, mode).await?,
+            Err(error) => Err(error),
+        };
+        match started {
+            Ok(live) => self.add(&mut state, live),
             Err(source) => {
                 let mountpoint = path.to_owned();
-                self.discard(path).await;
+                self.discard(path, number).await;
                 return Err(DaemonError::Session { mountpoint, source });
             }
-        };
-        let place = path.to_owned();
-        let id = blocking(move || Ok(pkgfs_fuse::mount_at(&place).ok().flatten())).await?;
-        let id = id.map(|mount| mount.id);
-        let number = state.next;
-        state.next += 1;
-        let ended = mount.ended();
-        let mountpoint = path.to_owned();
-        state.mounts.push(Live { number, id, mountpoint, mount, detached: false });
-        self.remaining.send_replace(state.mounts.len());
-        tokio::spawn(Arc::clone(self).wait_for_end(number, ended));
+        }
         tracing::info!(mountpoint = %path.display(), "mounted");
         Ok(found)
+    }
+
+    /// Goes on serving a mount of a daemon that has died.
+    pub(crate) async fn take_over(
+        self: &Arc<Self>,
+        to_keep: MountToKeep,
+        former: Former,
+    ) -> Result<(), DaemonError> {
+        let MountToKeep { mount, device, open_files } = to_keep;
+        let mut state = self.live.lock().await;
+        let mode = pkgfs_fuse::mode_for(self.settings.mode.into(), self.settings.allow_other)?;
+        let connection = Connection::inherited(device, mount.init, open_files, former);
+        let path = &mount.mountpoint;
+        match self.start(mount.number, mount.id, path, connection, mode).await? {
+            Ok(live) => {
+                self.add(&mut state, live);
+                tracing::info!(mountpoint = %path.display(), "taken over");
+            }
+            // It was unmounted while nobody served it.
+            Err(error) => {
+                tracing::warn!(%error, mountpoint = %path.display(), "not taken over");
+                if let Some(keeper) = &self.keeper {
+                    keeper.unmounted(mount.number).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn start(
+        &self,
+        number: u64,
+        id: Option<u64>,
+        path: &Path,
+        connection: Connection,
+        mode: Mode,
+    ) -> Result<io::Result<Live>, DaemonError> {
+        let (view, runtime) = (Arc::clone(&self.view), tokio::runtime::Handle::current());
+        let options = SessionOptions { threads: self.settings.session_threads(), mode };
+        let started =
+            blocking(move || Ok(Mount::start(view, connection, options, runtime))).await?;
+        let mountpoint = path.to_owned();
+        Ok(started.map(|mount| Live { number, id, mountpoint, mount, detached: false }))
+    }
+
+    fn add(self: &Arc<Self>, state: &mut State, live: Live) {
+        state.next = state.next.max(live.number + 1);
+        let ended = live.mount.ended();
+        tokio::spawn(Arc::clone(self).wait_for_end(live.number, ended));
+        state.mounts.push(live);
+        self.remaining.send_replace(state.mounts.len());
+    }
+
+    /// Answers nothing from now on: another process is to take over.
+    pub(crate) async fn let_lie(&self, at_most: Duration) {
+        let state = self.live.lock().await;
+        tokio::task::block_in_place(|| {
+            state.mounts.iter().for_each(|live| live.mount.let_lie(at_most));
+        });
     }
 
     /// Unmounts a place, after what is under way has come to rest; gives the number of
@@ -215,9 +292,15 @@ impl Mounts {
         }
         state.over = state.mounts.is_empty();
         self.remaining.send_replace(state.mounts.len());
+        if let Some(keeper) = &self.keeper {
+            keeper.unmounted(number).await;
+        }
     }
 
-    async fn discard(&self, path: &Path) {
+    async fn discard(&self, path: &Path, number: u64) {
+        if let Some(keeper) = &self.keeper {
+            keeper.unmounted(number).await;
+        }
         let place = path.to_owned();
         let taken = blocking(move || Ok(pkgfs_fuse::unmount(&place, true)?)).await;
         if let Err(error) = taken {

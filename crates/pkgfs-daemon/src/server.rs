@@ -19,11 +19,12 @@ use axum::{
 };
 use pkgfs_view::View;
 use rustix::process::geteuid;
-use tokio::net::UnixListener;
+use tokio::{net::UnixListener, sync::watch};
 
 use crate::{
-    DaemonError, DaemonStatus, Failure, FailureKind, FlushOrder, MountOrder, Mounted, Settings,
-    UnmountOrder, Unmounted, commands,
+    DaemonError, DaemonStatus, Failure, FailureKind, FlushOrder, HandOver, MountOrder, Mounted,
+    Settings, UnmountOrder, Unmounted, UpgradeOrder, commands,
+    holder::Keeper,
     mountpoint::Readiness,
     mounts::{Mounts, blocking},
     profiles,
@@ -37,6 +38,10 @@ pub(crate) struct Desk {
     pub(crate) log: PathBuf,
     pub(crate) notes: Vec<String>,
     pub(crate) started: std::time::SystemTime,
+    /// Who keeps the mounts when this process dies.
+    pub(crate) keeper: Option<Arc<Keeper>>,
+    /// Becomes true when another program is to take over.
+    pub(crate) successor: watch::Sender<bool>,
 }
 
 impl Desk {
@@ -83,6 +88,7 @@ pub(crate) async fn serve(
         .route("/v1/mount", post(mount))
         .route("/v1/unmount", post(unmount))
         .route("/v1/flush", post(flush))
+        .route("/v1/upgrade", post(upgrade))
         .fallback(nothing_here)
         .layer(middleware::from_fn(admit))
         .with_state(desk);
@@ -129,7 +135,7 @@ impl IntoResponse for DaemonError {
 }
 
 async fn nothing_here() -> Response {
-    let message = "no such request: there are /v1/status, variants, mount, unmount, flush, list, add, \
+    let message = "no such request: there are /v1/status, variants, mount, unmount, flush, upgrade, list, add, \
                    remove, pin, unpin, warm, clean, verify, profiles, profiles/import and profiles/clear";
     let failure = Failure { kind: FailureKind::Other, message: message.into() };
     (StatusCode::NOT_FOUND, Json(failure)).into_response()
@@ -152,6 +158,10 @@ async fn status(State(desk): State<Arc<Desk>>) -> Result<Json<DaemonStatus>, Dae
         log: desk.log.clone(),
         started: desk.started.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         mounts,
+        hand_over: match &desk.keeper {
+            Some(keeper) => keeper.status().await,
+            None => HandOver::default(),
+        },
         notes: desk.notes.clone(),
         view,
     }))
@@ -180,4 +190,20 @@ async fn flush(State(desk): State<Arc<Desk>>, Json(order): Json<FlushOrder>) -> 
             message: format!("the flush was not finished: {error}; the log says more"),
         }),
     }
+}
+
+/// Answers before it ends, so that who asked can wait for the next.
+async fn upgrade(
+    State(desk): State<Arc<Desk>>,
+    Json(order): Json<UpgradeOrder>,
+) -> Result<Json<serde_json::Value>, DaemonError> {
+    let told = match &desk.keeper {
+        Some(keeper) => keeper.upgrade(order.program).await,
+        None => return Err(DaemonError::NoHolder),
+    };
+    if !told {
+        return Err(DaemonError::HolderSilent);
+    }
+    desk.successor.send_replace(true);
+    Ok(Json(serde_json::json!({ "pid": std::process::id() })))
 }

@@ -29,6 +29,8 @@ pub struct Settings {
     pub threads: usize,
     /// Least minutes between two comparisons of a variant with shared storage.
     pub freshness_minutes: u64,
+    /// Keep the mount when the daemon dies: another takes over. Not in the foreground.
+    pub hand_over: bool,
     /// What the log holds: error, warn, info, debug, trace, or a `tracing` filter.
     pub log_level: String,
     /// How shared storage is read.
@@ -205,6 +207,7 @@ impl Default for Settings {
             mode: ModeKey::Auto,
             threads: 0,
             freshness_minutes: 10,
+            hand_over: true,
             log_level: "info".to_owned(),
             origin: OriginKeys::default(),
             registration: RegistrationKeys::default(),
@@ -271,6 +274,7 @@ impl Settings {
             ("mode", self.mode == other.mode),
             ("threads", self.threads == other.threads),
             ("freshness_minutes", self.freshness_minutes == other.freshness_minutes),
+            ("hand_over", self.hand_over == other.hand_over),
             ("origin", self.origin == other.origin),
             ("registration", self.registration == other.registration),
             ("room", self.room == other.room),

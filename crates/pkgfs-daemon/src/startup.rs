@@ -11,17 +11,26 @@ use pkgfs_rez::{Locations, RezSettings};
 use pkgfs_rez_worker::{RezWorker, RezWorkerSettings};
 use pkgfs_store::Store;
 use pkgfs_view::{
-    ProfileSettings, RepositoryPlace, ScrubSettings, StoreLimits, View, ViewSettings,
+    ProfileSettings, RepositoryPlace, ScrubSettings, StoreLimits, Succession, View, ViewSettings,
 };
 use rustix::process::{Resource, Rlimit, getegid, geteuid, getrlimit, setrlimit};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{DaemonError, Settings, rez_settings};
 
-/// A view and what had to be said about making it.
+/// A view and what it works with.
 pub(crate) struct Opened {
     pub(crate) view: Arc<View>,
-    pub(crate) origin: Origin,
     pub(crate) rez_worker: Option<RezWorker>,
+}
+
+/// What was found out about rez and about storage when the store was mounted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Surroundings {
+    rez: RezSettings,
+    repositories: Vec<RepositoryPlace>,
+    /// What had to be said about it, one line each.
     pub(crate) notes: Vec<String>,
 }
 
@@ -33,30 +42,49 @@ pub(crate) fn raise_descriptor_limit() {
     }
 }
 
-/// Opens the view of a store that this process has locked.
-pub(crate) async fn open(settings: &Settings, store: Arc<Store>) -> Result<Opened, DaemonError> {
-    let origin = Origin::start(OriginSettings {
+/// Starts what reads shared storage.
+pub(crate) fn start_origin(settings: &Settings) -> Result<Origin, DaemonError> {
+    Ok(Origin::start(OriginSettings {
         parallel: settings.origin.parallel,
         deadline: Duration::from_secs(settings.origin.deadline_seconds),
         ..OriginSettings::default()
-    })?;
+    })?)
+}
+
+/// Asks rez and storage what there is to know before a store is mounted.
+pub(crate) async fn look_around(
+    settings: &Settings,
+    origin: &Origin,
+) -> Result<Surroundings, DaemonError> {
     let (rez, named) =
-        tokio::join!(rez_settings::read(&settings.rez), repositories(&origin, settings));
+        tokio::join!(rez_settings::read(&settings.rez), repositories(origin, settings));
     let (mut rez, note) = rez;
     let (mut repositories, mut notes) = named?;
     notes.extend(note);
-    let rez_worker = rez_settings::python_command(&settings.rez).map(|command| {
-        let deadline = Duration::from_secs(settings.rez.definition_deadline_seconds);
-        RezWorker::new(RezWorkerSettings { command, deadline })
-    });
     // Handles hold real paths, so what they are compared with must be one too.
     let local = rez.local_packages_path.clone();
     if let Ok(real) = origin.canonical(local.as_ref()).await {
         rez.local_packages_path = real.to_string_lossy().into_owned();
     }
     if settings.repositories.is_empty() {
-        repositories = repositories_of(&origin, &rez, &local).await;
+        repositories = repositories_of(origin, &rez, &local).await;
     }
+    Ok(Surroundings { rez, repositories, notes })
+}
+
+/// Opens the view of a store that this process has locked.
+pub(crate) fn open(
+    settings: &Settings,
+    surroundings: Surroundings,
+    store: Arc<Store>,
+    origin: Origin,
+    succession: Option<Succession>,
+) -> Result<Opened, DaemonError> {
+    let Surroundings { rez, repositories, .. } = surroundings;
+    let rez_worker = rez_settings::python_command(&settings.rez).map(|command| {
+        let deadline = Duration::from_secs(settings.rez.definition_deadline_seconds);
+        RezWorker::new(RezWorkerSettings { command, deadline })
+    });
     let seconds = Duration::from_secs;
     let megabytes = |number: u64| number.saturating_mul(1 << 20);
     let room = &settings.room;
@@ -66,7 +94,7 @@ pub(crate) async fn open(settings: &Settings, store: Arc<Store>) -> Result<Opene
     };
     let view = View::open(
         store,
-        origin.clone(),
+        origin,
         ViewSettings {
             repositories,
             locations: Locations::new(&settings.locations),
@@ -92,8 +120,9 @@ pub(crate) async fn open(settings: &Settings, store: Arc<Store>) -> Result<Opene
             owner: (geteuid().as_raw(), getegid().as_raw()),
             shared: settings.allow_other,
         },
+        succession,
     )?;
-    Ok(Opened { view, origin, rez_worker, notes })
+    Ok(Opened { view, rez_worker })
 }
 
 /// Where rez itself looks for packages, less the local builds, which are never served. What

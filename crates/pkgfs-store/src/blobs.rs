@@ -21,12 +21,21 @@ use pkgfs_manifest::{BlobDigest, Timestamp};
 use rusqlite::{Transaction, params};
 use rustix::fs::OFlags;
 
-use crate::{RegistrationId, Store, StoreError, columns::Digest, database::lock};
+use crate::{Partial, RegistrationId, Store, StoreError, columns::Digest, database::lock};
 
 /// From so many directories on, the whole file system is synced.
 const MANY_DIRECTORIES: usize = 8;
 /// How many files are unlinked before others get their turn.
 const UNLINKING: usize = 64;
+
+/// How a file comes to its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Placing {
+    /// It leaves where it was.
+    Move,
+    /// It keeps its former name, too.
+    Link,
+}
 
 impl Store {
     /// Opens a blob for reading. Nothing if its file is not there: it was lost behind
@@ -65,13 +74,15 @@ impl Store {
         })
     }
 
-    /// Makes a blob of a finished file of a staging tree: hashes it, syncs it and moves
-    /// it into place, or drops it if there is an equal blob. Gives its digest and size.
-    /// Nobody may have it open for writing. The blob stays until the store is next
-    /// opened, and longer once a directory is recorded that carries it.
+    /// Makes a blob of a finished file of a staging tree: hashes it, syncs it and gives it its place,
+    /// or keeps the equal blob that is there. Gives its digest and size. Nobody may have it open
+    /// for writing. It keeps its name in the tree, so that a copy whose sealing was cut short is
+    /// whole; until the tree is discarded, whoever lets it be changed must give it bytes of its own
+    /// first. Its mode stays, too, until [`protect`](Self::protect). The blob stays until the store is next opened, and longer once a directory
+    /// is recorded that carries it.
     ///
     /// # Errors
-    /// When it is no regular file, or cannot be read, synced or moved.
+    /// When it is no regular file, or cannot be read, synced or linked.
     pub fn adopt(&self, path: &Path) -> Result<(BlobDigest, u64), StoreError> {
         let file = open_read_only(path).map_err(|e| StoreError::io("open", path, e))?;
         let metadata = file.metadata().map_err(|e| StoreError::io("stat", path, e))?;
@@ -79,41 +90,61 @@ impl Store {
             let reason = io::Error::other("it is no regular file");
             return Err(StoreError::io("adopt", path, reason));
         }
-        if metadata.nlink() == 1 {
-            return self.adopt_file(&file, path);
-        }
-        // Under another name it could still be written to.
-        let copy = self.partial()?;
-        io::copy(&mut &file, &mut copy.file()).map_err(|e| StoreError::io("copy", path, e))?;
-        let reread =
-            open_read_only(copy.path()).map_err(|e| StoreError::io("open", copy.path(), e))?;
-        let adopted = self.adopt_file(&reread, copy.path())?;
-        fs::remove_file(path).map_err(|e| StoreError::io("remove", path, e))?;
-        Ok(adopted)
-    }
-
-    fn adopt_file(&self, file: &File, path: &Path) -> Result<(BlobDigest, u64), StoreError> {
         let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(file).map_err(|e| StoreError::io("read", path, e))?;
+        hasher.update_reader(&file).map_err(|e| StoreError::io("read", path, e))?;
         let digest = BlobDigest::from_bytes(hasher.finalize().into());
         let size = hasher.count();
-        file.set_permissions(fs::Permissions::from_mode(0o400))
-            .map_err(|e| StoreError::io("chmod", path, e))?;
-        file.sync_all().map_err(|e| StoreError::io("sync", path, e))?;
+        let is_alone = metadata.nlink() == 1;
+        if is_alone {
+            file.sync_all().map_err(|e| StoreError::io("sync", path, e))?;
+        }
 
         let _placing = lock(&self.placing);
         if self.is_known(&digest)? && self.is_placed(&digest)? {
-            fs::remove_file(path).map_err(|e| StoreError::io("remove", path, e))?;
             // Held for the directory to come, whatever is released until then.
             self.database.write(|transaction| hold(transaction, &digest))?;
             return Ok((digest, size));
         }
-        self.place(&[(digest, path)])?;
+        if is_alone {
+            self.place(&[(digest, path)], Placing::Link)?;
+        } else {
+            // Under another name it could still be written to.
+            let copy = self.copied(path)?;
+            self.place(&[(digest, copy.path())], Placing::Move)?;
+        }
         self.database.write(|transaction| {
             insert(transaction, &digest, size, Timestamp::now())?;
             hold(transaction, &digest)
         })?;
         Ok((digest, size))
+    }
+
+    /// Takes the write bits from adopted blobs, once the modes of their tree are recorded.
+    ///
+    /// # Errors
+    /// When a mode cannot be changed.
+    pub fn protect(&self, adopted: &BTreeSet<BlobDigest>) -> Result<(), StoreError> {
+        for digest in adopted {
+            let path = self.layout.blob(digest);
+            match fs::set_permissions(&path, fs::Permissions::from_mode(0o400)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(StoreError::io("chmod", &path, error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A private copy, synced.
+    fn copied(&self, path: &Path) -> Result<Partial, StoreError> {
+        let copy = self.partial()?;
+        let mut from = open_read_only(path).map_err(|e| StoreError::io("open", path, e))?;
+        let copied = io::copy(&mut from, &mut copy.file())
+            .and_then(|_| copy.file().set_permissions(fs::Permissions::from_mode(0o400)))
+            .and_then(|()| copy.file().sync_all());
+        copied.map_err(|e| StoreError::io("copy", path, e))?;
+        Ok(copy)
     }
 
     /// Sets when blobs were last read, where that is later than what is known. Not
@@ -148,8 +179,12 @@ impl Store {
         path.try_exists().map_err(|e| StoreError::io("stat", &path, e))
     }
 
-    /// Moves synced files to their places, durably. Under `placing`.
-    pub(crate) fn place(&self, files: &[(BlobDigest, &Path)]) -> Result<(), StoreError> {
+    /// Gives synced files their places, durably. Under `placing`.
+    pub(crate) fn place(
+        &self,
+        files: &[(BlobDigest, &Path)],
+        how: Placing,
+    ) -> Result<(), StoreError> {
         if files.is_empty() {
             return Ok(());
         }
@@ -161,8 +196,18 @@ impl Store {
             if changed.insert(dir.clone()) && make_dir(&dir)? {
                 changed.insert(self.layout.blobs());
             }
-            fs::rename(from, self.layout.blob(digest))
-                .map_err(|e| StoreError::io("move", from, e))?;
+            let place = self.layout.blob(digest);
+            match how {
+                Placing::Move => fs::rename(from, place),
+                Placing::Link => match fs::hard_link(from, &place) {
+                    // A file without a row is nobody's.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                        fs::remove_file(&place).and_then(|()| fs::hard_link(from, &place))
+                    }
+                    linked => linked,
+                },
+            }
+            .map_err(|e| StoreError::io("move", from, e))?;
         }
         match changed.len() {
             MANY_DIRECTORIES.. => self.sync_file_system(),

@@ -14,7 +14,12 @@ use std::{
 use pkgfs_manifest::{BlobDigest, Timestamp};
 use rusqlite::{Transaction, params};
 
-use crate::{FileKey, Partial, Store, StoreError, blobs, columns::Digest, database::lock};
+use crate::{
+    FileKey, Partial, Store, StoreError,
+    blobs::{self, Placing},
+    columns::Digest,
+    database::lock,
+};
 
 /// How many files are synced at once.
 const SYNCING: usize = 8;
@@ -71,7 +76,7 @@ impl Store {
                 absent.insert(one.digest, one.partial.path());
             }
         }
-        self.place(&absent.into_iter().collect::<Vec<_>>())?;
+        self.place(&absent.into_iter().collect::<Vec<_>>(), Placing::Move)?;
         let committed = self.database.write(|transaction| {
             let now = Timestamp::now();
             finished.iter().map(|one| record(transaction, one, now)).collect()

@@ -8,6 +8,7 @@ use std::{
     ffi::OsString,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Seek, Write},
+    os::fd::OwnedFd,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{Mutex, atomic::AtomicU64},
@@ -35,10 +36,37 @@ impl Store {
     /// # Errors
     /// One for each way in which `dir` is not, or cannot be, this process's own store.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_as(dir, None)
+    }
+
+    /// Opens the store of a process that has died while what it served is still mounted. Its lock
+    /// was handed on, so that nobody else could take the store meanwhile; retired listings stay,
+    /// since their files may be open.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn take_over(dir: &Path, lock: OwnedFd) -> Result<Self, StoreError> {
+        Self::open_as(dir, Some(lock.into()))
+    }
+
+    /// The lock, for who takes over: it holds for as long as anybody keeps it open.
+    ///
+    /// # Errors
+    /// When there are no descriptors left.
+    pub fn lock(&self) -> Result<OwnedFd, StoreError> {
+        let copy = self.lock.try_clone().map(OwnedFd::from);
+        copy.map_err(|e| StoreError::io("hand on", &self.layout.lock(), e))
+    }
+
+    fn open_as(dir: &Path, handed_on: Option<File>) -> Result<Self, StoreError> {
         let layout = Layout::new(prepare_dir(dir)?);
         stamp_of(&layout)?;
         make_private(layout.dir())?;
-        let lock = take_lock(&layout)?;
+        let takes_over = handed_on.is_some();
+        let lock = match handed_on {
+            Some(lock) => sign_lock(&layout, lock)?,
+            None => take_lock(&layout)?,
+        };
         // Once more, now that nobody else can be making it.
         let stamp = stamp_of(&layout)?;
         for dir in [layout.blobs(), layout.partial(), layout.staging(), layout.sys()] {
@@ -60,7 +88,7 @@ impl Store {
             lock,
         };
         store.use_reserve_if_needed();
-        store.sweep()?;
+        store.sweep(!takes_over)?;
         store.keep_reserve();
         Ok(store)
     }
@@ -130,7 +158,7 @@ fn make_private(dir: &Path) -> Result<(), StoreError> {
     fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(|e| refused(dir, e))
 }
 
-/// Locks the store for this process and writes its id into the lock.
+/// Locks the store for this process.
 fn take_lock(layout: &Layout) -> Result<File, StoreError> {
     let path = layout.lock();
     let mut file = OpenOptions::new()
@@ -150,6 +178,12 @@ fn take_lock(layout: &Layout) -> Result<File, StoreError> {
         }
         Err(error) => return Err(StoreError::io("lock", &path, error)),
     }
+    sign_lock(layout, file)
+}
+
+/// Writes this process's id into its lock.
+fn sign_lock(layout: &Layout, mut file: File) -> Result<File, StoreError> {
+    let path = layout.lock();
     file.set_len(0)
         .and_then(|()| file.rewind())
         .and_then(|()| writeln!(file, "{}", std::process::id()))

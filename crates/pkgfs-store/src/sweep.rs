@@ -4,7 +4,12 @@
 //! were retired, and blobs marked unsettled that no content refers to. Everything is
 //! found by name or by index; no blobs are walked.
 
-use std::{collections::BTreeSet, fs};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+};
 
 use pkgfs_manifest::BlobDigest;
 
@@ -14,10 +19,11 @@ use crate::{
 };
 
 impl Store {
-    pub(crate) fn sweep(&self) -> Result<(), StoreError> {
+    /// `retired`: listings that were replaced, too, since nobody can have their files open.
+    pub(crate) fn sweep(&self, retired: bool) -> Result<(), StoreError> {
         self.sweep_partial()?;
         self.sweep_staging()?;
-        self.sweep_retired()
+        self.sweep_retired(retired)
     }
 
     fn sweep_partial(&self) -> Result<(), StoreError> {
@@ -37,6 +43,7 @@ impl Store {
             let entry = entry.map_err(listed)?;
             let id = entry.file_name().to_str().and_then(|name| name.parse().ok());
             if !id.map_or(Ok(false), |id| self.is_copying(RegistrationId(id)))? {
+                protect_adopted(&entry.path())?;
                 self.discard(&entry.path())?;
             }
         }
@@ -50,17 +57,19 @@ impl Store {
         })
     }
 
-    fn sweep_retired(&self) -> Result<(), StoreError> {
+    fn sweep_retired(&self, retired: bool) -> Result<(), StoreError> {
         let placing = lock(&self.placing);
         let unsettled = self.database.write(|transaction| {
-            transaction.execute(
-                "INSERT INTO unsettled (digest)
-                 SELECT DISTINCT digest FROM contents
-                 WHERE directory IN (SELECT id FROM directories WHERE retired = 1)
-                 ON CONFLICT DO NOTHING",
-                [],
-            )?;
-            transaction.execute("DELETE FROM directories WHERE retired = 1", [])?;
+            if retired {
+                transaction.execute(
+                    "INSERT INTO unsettled (digest)
+                     SELECT DISTINCT digest FROM contents
+                     WHERE directory IN (SELECT id FROM directories WHERE retired = 1)
+                     ON CONFLICT DO NOTHING",
+                    [],
+                )?;
+                transaction.execute("DELETE FROM directories WHERE retired = 1", [])?;
+            }
             let unsettled = transaction
                 .prepare("SELECT digest FROM unsettled")?
                 .query_map([], |row| row.get(0).map(|Digest(digest)| digest))?
@@ -81,4 +90,23 @@ impl Store {
         drop(placing);
         self.unlink(&unsettled)
     }
+}
+
+/// Takes the write bits from what is a blob, too, in a tree that goes: its sealing was cut short at
+/// the very end.
+fn protect_adopted(path: &Path) -> Result<(), StoreError> {
+    let failed = |e| StoreError::io("protect", path, e);
+    let data = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        data => data.map_err(failed)?,
+    };
+    if data.is_dir() {
+        // What cannot be looked into can hold no blob: they were read.
+        for entry in fs::read_dir(path).into_iter().flatten() {
+            protect_adopted(&entry.map_err(failed)?.path())?;
+        }
+    } else if data.is_file() && data.nlink() > 1 {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o400)).map_err(failed)?;
+    }
+    Ok(())
 }

@@ -119,6 +119,7 @@ fn seal(store: &Store, id: RegistrationId, dice: &mut Dice) {
     let listed =
         store.record_directory(&NewDirectory { carried, ..directory(id, "", &[size]) }).unwrap();
     store.set_state(id, RegistrationState::Sealed).unwrap();
+    store.protect(&[digest].into()).unwrap();
     say(&format!("committed {} {} 0 {digest}", id.0, listed.0));
     store.discard_staging(id).unwrap();
 }

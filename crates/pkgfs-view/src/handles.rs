@@ -55,13 +55,33 @@ pub(crate) struct OpenWritable {
     pub revoked: RwLock<bool>,
 }
 
-#[derive(Default)]
+/// Bits of a handle's number that count; those above tell the life of the view that gave it.
+const LIFE_SHIFT: u32 = 48;
+
 pub(crate) struct Handles {
+    life: u16,
     last: AtomicU64,
     open: Mutex<HashMap<HandleId, Handle>>,
 }
 
 impl Handles {
+    pub(crate) fn new(life: u16) -> Self {
+        let last = AtomicU64::new(u64::from(life) << LIFE_SHIFT);
+        Self { life, last, open: Mutex::default() }
+    }
+
+    /// Whether a process before this one gave this handle, and it is not known here.
+    pub(crate) fn is_inherited(&self, id: HandleId) -> bool {
+        id.0 != 0
+            && id.0 >> LIFE_SHIFT != u64::from(self.life)
+            && !self.open.lock().contains_key(&id)
+    }
+
+    /// Makes a handle of the process before mean something.
+    pub(crate) fn adopt(&self, id: HandleId, handle: Handle) {
+        self.open.lock().entry(id).or_insert(handle);
+    }
+
     pub(crate) fn add(&self, handle: Handle) -> HandleId {
         let id = HandleId(self.last.fetch_add(1, Ordering::Relaxed) + 1);
         self.open.lock().insert(id, handle);

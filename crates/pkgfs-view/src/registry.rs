@@ -7,6 +7,7 @@
 //! memory when it is first asked about (`recall`); what must survive is written to the
 //! store before it is acknowledged.
 
+mod heir;
 mod level;
 mod recall;
 mod slot;
@@ -15,7 +16,7 @@ mod tests;
 mod told;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -28,6 +29,7 @@ use crate::{
     node::{LevelId, SlotId},
     problems::Problems,
 };
+use heir::{Note, Notes, SlotNote};
 use recall::Recalled;
 use told::Told;
 
@@ -49,6 +51,13 @@ pub(crate) struct Registry {
     level_ids: HashMap<Arc<LevelPath>, LevelId>,
     last_slot: u64,
     told: Told,
+    /// Directories that rez made, and nobody removed.
+    made: HashSet<LevelId>,
+    notes: Notes,
+    /// Slots of the process before that were not taken in yet, by their places.
+    heirs: HashMap<(LevelId, Box<str>), (SlotId, SlotNote)>,
+    /// Names that the process before may not have told platforms of.
+    untold: Vec<(LevelId, Box<str>)>,
 }
 
 impl Registry {
@@ -67,6 +76,10 @@ impl Registry {
             level_ids: HashMap::new(),
             last_slot: 0,
             told: Told::default(),
+            made: HashSet::new(),
+            notes: Notes::default(),
+            heirs: HashMap::new(),
+            untold: Vec::new(),
         }
     }
 
@@ -76,9 +89,11 @@ impl Registry {
             return *id;
         }
         let id = LevelId(self.levels.len() as u64);
+        self.notes.note(|| Note::Level(path.clone()));
         let path = Arc::new(path.clone());
         self.levels.push(Arc::clone(&path));
         self.level_ids.insert(path, id);
+        self.shorten_notes();
         id
     }
 
@@ -92,7 +107,9 @@ impl Registry {
             if let Some(parent) = path.parent() {
                 self.make_level(&parent)?;
             }
-            self.note_level(path);
+            let id = self.note_level(path);
+            self.notes.note(|| Note::Made(id.0));
+            self.made.insert(id);
             self.tell_above(path);
         }
         Ok(self.level_id(path))
@@ -131,6 +148,10 @@ impl Registry {
     pub(crate) fn remove_level(&mut self, path: &LevelPath) -> Result<Removal, StoreError> {
         let removal = self.remove_empty(path)?;
         if removal == Removal::Removed {
+            let id = self.level_id(path);
+            if self.made.remove(&id) {
+                self.notes.note(|| Note::Removed(id.0));
+            }
             self.tell_above(path);
         }
         Ok(removal)
@@ -248,7 +269,11 @@ impl Registry {
     /// Adds a slot to a `<h4>` directory that was made.
     pub(crate) fn insert(&mut self, slot: Slot) -> SlotId {
         self.last_slot += 1;
-        let id = SlotId(self.last_slot);
+        self.insert_as(SlotId(self.last_slot), slot)
+    }
+
+    fn insert_as(&mut self, id: SlotId, slot: Slot) -> SlotId {
+        self.notes.note(|| Note::Slot(id.0, SlotNote::of(&slot)));
         if let Some(path) = self.level(slot.level)
             && let (Some(version), Some(h4)) = (&path.version, &path.h4)
         {
@@ -258,6 +283,7 @@ impl Registry {
         }
         self.slots.insert(id, slot);
         self.index(id);
+        self.shorten_notes();
         id
     }
 
@@ -293,6 +319,7 @@ impl Registry {
         }
         self.unindex(id);
         let Some(slot) = self.slots.remove(&id) else { return };
+        self.notes.note(|| Note::Gone(id.0));
         if let Some(path) = self.level(slot.level)
             && let (Some(version), Some(h4)) = (&path.version, &path.h4)
             && let Some(stems) = self

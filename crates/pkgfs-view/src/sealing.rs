@@ -2,11 +2,13 @@
 //!
 //! When rez unlinks `.copying-<inc>`, its copy is whole. Writing through handles that
 //! are still open ends first; then every file becomes a blob of its own digest and the
-//! tree a set of listings, like any other payload. The numbers of the tree change with
+//! tree a set of listings, like any other payload. Until that is recorded the tree stays as it is, so that
+//! whoever takes over from a daemon that died meanwhile can do it again. The numbers of the tree change with
 //! it, so nothing a platform cached of the writable files is ever taken for the sealed
 //! ones.
 
 use std::{
+    collections::BTreeSet,
     fs,
     os::unix::{
         ffi::OsStringExt,
@@ -82,6 +84,7 @@ fn seal_tree(
     let staging = store.staging_dir(registration);
     let anchor = root.unwrap_or(&staging).to_path_buf();
     let mut mtime = Timestamp::default();
+    let mut adopted = BTreeSet::new();
     let mut pending = vec![PathBuf::new()];
     while let Some(below) = pending.pop() {
         let here = staging.join(&below);
@@ -99,6 +102,7 @@ fn seal_tree(
             .map(|(index, _)| index as u32)
             .collect();
         let own = below.as_os_str().is_empty().then_some(OWN);
+        adopted.extend(carried.iter().map(|(_, digest)| *digest));
         let directory = store.record_directory(&NewDirectory {
             registration,
             path: below.clone().into_os_string().into_vec().into_boxed_slice(),
@@ -114,6 +118,7 @@ fn seal_tree(
         store.set_root(registration, root)?;
     }
     store.set_state(registration, RegistrationState::Sealed)?;
+    store.protect(&adopted)?;
     Ok(mtime)
 }
 

@@ -7,6 +7,7 @@
 mod changes;
 mod directories;
 mod files;
+mod heirs;
 mod local;
 mod marks;
 pub(crate) mod names;
@@ -33,6 +34,7 @@ use crate::{
     foresight::Foresight,
     handles::Handles,
     hydration::{Hydration, RestOfLargeFiles},
+    ledger::Succession,
     lock::RezLock,
     node::{LevelId, Node, Part, SlotId, WritableId},
     open_blobs::OpenBlobs,
@@ -132,15 +134,17 @@ pub struct Statistics {
 }
 
 impl View {
-    /// The view of a store, with all that the store remembers. Must be called inside a
-    /// tokio runtime.
+    /// The view of a store, with all that the store remembers, and what earlier processes told
+    /// platforms. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// When the store cannot be read, or its `sys` directory not be made.
+    /// When the store cannot be read, its `sys` directory not be made, or what was handed on not be
+    /// understood.
     pub fn open(
         store: Arc<Store>,
         origin: Origin,
         settings: ViewSettings,
+        succession: Option<Succession>,
     ) -> Result<Arc<Self>, StoreError> {
         let io = |path: PathBuf| move |source| StoreError::Io { action: "use", path, source };
         let sys_dir = store.sys_dir();
@@ -150,10 +154,15 @@ impl View {
         }
         let device = std::fs::metadata(store.dir()).map_err(io(store.dir().to_path_buf()))?.dev();
         let writable = Writable::new(store.dir(), settings.owner);
-        let sys = writable.node_of("sys".as_ref());
-        let to_delete = writable.node_of("sys/to_delete".as_ref());
+        let life = succession.as_ref().map_or(0, |succession| succession.life);
         let problems = Arc::new(Problems::default());
         let mut registry = Registry::new(Arc::clone(&store), Arc::clone(&problems), settings.owner);
+        if let Some(Succession { registry: of_registry, writable: of_writable, .. }) = succession {
+            writable.inherit(of_writable).map_err(io(sys_dir.clone()))?;
+            registry.inherit(of_registry).map_err(io(store.dir().to_path_buf()))?;
+        }
+        let sys = writable.node_of("sys".as_ref());
+        let to_delete = writable.node_of("sys/to_delete".as_ref());
         store.clear_tombstones(Tombstones::expired(settings.tombstone))?;
         let tombstones = Tombstones::new(settings.tombstone, store.tombstones()?);
         let whereabouts = Arc::new(Whereabouts::new(
@@ -197,7 +206,7 @@ impl View {
             hydration,
             foresight: Foresight::new(origin.parallel()),
             profiles,
-            handles: Handles::default(),
+            handles: Handles::new(life),
             open_blobs: OpenBlobs::default(),
             writable,
             lock: RezLock::new(sys_dir),

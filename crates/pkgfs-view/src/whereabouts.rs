@@ -13,7 +13,7 @@ use pkgfs_origin::{Origin, OriginError};
 use crate::asked::Asked;
 
 /// A repository that look-ups are answered from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum RepositoryPlace {
     /// Its location as rez names it: absolute, links resolved.
     Known(PathBuf),

@@ -70,6 +70,11 @@ impl Writable {
         Self { base: base.to_path_buf(), owner, table: Mutex::default() }
     }
 
+    /// Goes on with the numbers of the processes before, and notes its own from now on.
+    pub(crate) fn inherit(&self, file: File) -> io::Result<()> {
+        self.table.lock().inherit(file)
+    }
+
     /// The node of a directory that the view itself knows (`sys`, `staging/<n>`).
     pub(crate) fn node_of(&self, path: &Path) -> WritableId {
         let mut table = self.table.lock();
@@ -182,6 +187,9 @@ impl Writable {
             }
             Err(error) => return Err(error),
         };
+        if write {
+            own_bytes(&path, area(&self.relative(id)?)).map_err(|e| local(&e))?;
+        }
         let file = fs::OpenOptions::new()
             .read(true)
             .write(write)
@@ -219,6 +227,7 @@ impl Writable {
         let (file, made) = match options.clone().create_new(true).open(&absolute) {
             Ok(file) => (file, true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !new => {
+                own_bytes(&absolute, area(&path)).map_err(|e| local(&e))?;
                 (options.open(&absolute).map_err(|e| local(&e))?, false)
             }
             Err(error) => return Err(local(&error)),
@@ -259,9 +268,7 @@ impl Writable {
         if given.is_err() {
             let mut table = self.table.lock();
             let id = table.intern(path);
-            if let Some(known) = table.nodes.get_mut(&id) {
-                known.maker = Some((caller.uid, caller.gid));
-            }
+            table.made_by(id, (caller.uid, caller.gid));
         }
     }
 
@@ -317,9 +324,8 @@ impl Writable {
         fs::hard_link(self.base.join(&source), self.base.join(&target)).map_err(|e| local(&e))?;
         {
             let mut table = self.table.lock();
-            table.by_path.insert(target.clone(), id);
+            table.linked(id, target);
             if let Some(known) = table.nodes.get_mut(&id) {
-                known.paths.push(target);
                 known.lookups += 1;
             }
         }
@@ -334,6 +340,7 @@ impl Writable {
         let path = self.absolute(id)?;
         let staged = area(&self.relative(id)?) == Area::Staging;
         let failed = |error: io::Error| local(&error);
+        own_bytes(&path, area(&self.relative(id)?)).map_err(failed)?;
         if let Some(size) = change.size {
             let file = fs::OpenOptions::new().write(true).open(&path).map_err(failed)?;
             file.set_len(size).map_err(failed)?;
@@ -370,6 +377,25 @@ impl Writable {
 
 fn area(path: &Path) -> Area {
     if path.starts_with("sys") { Area::Sys } else { Area::Staging }
+}
+
+/// A file of a copy whose sealing was cut short may be a blob, too: before it is changed it gets
+/// bytes of its own. In `.sys` files have two names for other reasons: rez's lock does.
+fn own_bytes(path: &Path, area: Area) -> io::Result<()> {
+    let data = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        data => data?,
+    };
+    if area == Area::Sys || !data.is_file() || data.nlink() == 1 {
+        return Ok(());
+    }
+    let mut copy = path.as_os_str().to_owned();
+    copy.push(".own");
+    fs::copy(path, &copy)?;
+    let writable = fs::Permissions::from_mode(data.mode() | 0o600);
+    fs::set_permissions(&copy, writable)?;
+    std::os::unix::fs::lchown(&copy, Some(data.uid()), Some(data.gid()))?;
+    fs::rename(&copy, path)
 }
 
 /// A single name of a directory entry, from outside.

@@ -64,9 +64,18 @@ pub(crate) enum Command {
     },
     /// Print the man page
     Man,
+    /// Let this program, or another, take over a mount while it is in use
+    Upgrade(UpgradeArguments),
     /// Serve a store; started by mount, with the order on standard input
     #[command(hide = true)]
-    Daemon,
+    Daemon {
+        /// Go on for a daemon that has died; started by its holder
+        #[arg(long)]
+        take_over: bool,
+    },
+    /// Keep mounts alive; started by the daemon
+    #[command(hide = true)]
+    Holder,
     /// Read shared storage; started by the daemon
     #[command(hide = true)]
     OriginWorker,
@@ -113,6 +122,17 @@ pub(crate) struct UnmountArguments {
     /// Detach it although it is in use; those who use it can finish
     #[arg(long)]
     pub(crate) lazy: bool,
+    #[command(flatten)]
+    pub(crate) file: FileFlag,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpgradeArguments {
+    /// Which mount, if there are several; all mounts of its store go along
+    pub(crate) mountpoint: Option<PathBuf>,
+    /// The program that takes over [default: this one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) program: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) file: FileFlag,
 }

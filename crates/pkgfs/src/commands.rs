@@ -15,6 +15,7 @@ pub(crate) mod scan;
 pub(crate) mod status;
 mod targets;
 pub(crate) mod unmount;
+pub(crate) mod upgrade;
 pub(crate) mod verify;
 pub(crate) mod warm;
 

@@ -35,8 +35,10 @@ fn main() -> ExitCode {
         Command::Scan(arguments) => commands::scan::run(&arguments),
         Command::Completions { shell } => commands::completions::run(shell),
         Command::Man => commands::man::run(),
-        // These two speak a protocol on their standard streams, not to people.
-        Command::Daemon => return commands::daemon::run(),
+        Command::Upgrade(arguments) => commands::upgrade::run(&arguments),
+        // These speak a protocol on their standard streams, not to people.
+        Command::Daemon { take_over } => return commands::daemon::run(take_over),
+        Command::Holder => return pkgfs_daemon::holder(),
         Command::OriginWorker => return pkgfs_daemon::origin_worker(),
     };
     output::finish(result)

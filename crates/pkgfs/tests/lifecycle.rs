@@ -175,7 +175,7 @@ fn a_store_detached_from_one_place_can_be_mounted_there_again_meanwhile() {
 fn a_mount_whose_daemon_was_killed_is_recovered_and_that_is_said() {
     for place in [Place::new(), Place::of_ordinary_user()] {
         place.mount(&[]).good();
-        kill(place.daemon_pid(), Signal::KILL);
+        place.crash();
         eventually("the mount is dead", || is_dead(&place));
         let ran = place.mount(&[]).good();
         assert!(ran.out.contains("had died"), "{ran:?}");
@@ -191,7 +191,7 @@ fn a_mount_whose_daemon_was_killed_can_be_unmounted() {
     for place in [Place::new(), Place::of_ordinary_user()] {
         place.mount(&[]).good();
         let sitter = place.is_ours().then(|| Sitter::in_directory(&place.mountpoint()));
-        kill(place.daemon_pid(), Signal::KILL);
+        place.crash();
         eventually("the mount is dead", || is_dead(&place));
         let ran = place.unmount(&[]).good();
         assert!(ran.out.contains("had died"), "{ran:?}");

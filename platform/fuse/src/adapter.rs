@@ -6,6 +6,7 @@
 
 mod answering;
 mod backing;
+mod gate;
 mod listing;
 mod replies;
 mod serving;
@@ -20,8 +21,10 @@ use fuser::{
     ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow,
     WriteFlags,
 };
-use pkgfs_view::{Change, HandleId, Lookup, View};
+use pkgfs_view::{Change, HandleId, Lookup, View, ViewError};
 
+use answering::{is_resent, removed};
+pub(crate) use gate::Gate;
 pub(crate) use listing::Listings;
 use replies::{attr, caller, entry, moment, no_xattrs, writes, xattr};
 pub(crate) use serving::Serving;
@@ -42,6 +45,9 @@ pub(crate) struct Adapter {
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) held: Arc<Held>,
     pub(crate) listings: Arc<Listings>,
+    pub(crate) gate: Arc<Gate>,
+    /// What was sent to a process before is refused: it may have died of it.
+    pub(crate) refuses_resent: bool,
 }
 
 impl Filesystem for Adapter {
@@ -55,6 +61,7 @@ impl Filesystem for Adapter {
             InitFlags::FUSE_PARALLEL_DIROPS,
             InitFlags::FUSE_CACHE_SYMLINKS,
             InitFlags::FUSE_EXPLICIT_INVAL_DATA,
+            InitFlags::FUSE_HAS_RESEND,
         ] {
             if config.add_capabilities(wanted).is_err() {
                 tracing::debug!(?wanted, "this kernel lacks a FUSE capability");
@@ -73,13 +80,13 @@ impl Filesystem for Adapter {
         let (view, caller) = (Arc::clone(&self.view), caller(request));
         let name = name.as_bytes().to_vec();
         let lookup = async move { view.lookup(node(parent), &name, caller).await };
-        self.answer_in(&[parent], lookup, |outcome| entry(reply, outcome));
+        self.answer_in(request, &[parent], lookup, |outcome| entry(reply, outcome));
     }
 
     fn forget(&self, request: &Request, ino: INodeNo, nlookup: u64) {
         for handle in self.serving.forget(ino) {
             let (view, caller) = (Arc::clone(&self.view), caller(request));
-            self.run(async move {
+            self.run(request, async move {
                 // What was never complete is told of now; nobody waits for the outcome.
                 let _ = view.flush_file(handle, caller).await;
                 view.release(handle);
@@ -88,15 +95,15 @@ impl Filesystem for Adapter {
         self.view.forget(node(ino), nlookup);
     }
 
-    fn getattr(&self, _request: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
+    fn getattr(&self, request: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
         let view = Arc::clone(&self.view);
         let attributes = async move { view.attributes(node(ino)).await };
-        self.answer(attributes, |outcome| attr(reply, outcome));
+        self.answer(request, attributes, |outcome| attr(reply, outcome));
     }
 
     fn setattr(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         mode: Option<u32>,
         uid: Option<u32>,
@@ -122,13 +129,13 @@ impl Filesystem for Adapter {
         };
         let view = Arc::clone(&self.view);
         let changed = async move { view.change(node(ino), change).await };
-        self.answer(changed, |outcome| attr(reply, outcome));
+        self.answer(request, changed, |outcome| attr(reply, outcome));
     }
 
-    fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
+    fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
         let view = Arc::clone(&self.view);
         let target = async move { view.read_link(node(ino)).await };
-        self.answer(target, |outcome| match outcome {
+        self.answer(request, target, |outcome| match outcome {
             Ok(target) => reply.data(&target),
             Err(error) => reply.error(error),
         });
@@ -159,24 +166,34 @@ impl Filesystem for Adapter {
         let (view, caller) = (Arc::clone(&self.view), caller(request));
         let name = name.as_bytes().to_vec();
         let mode = (mode & 0o7777) as u16;
-        let made = async move { view.make_directory(node(parent), &name, mode, caller).await };
-        self.answer_in(&[parent], made, |outcome| entry(reply, outcome.map(Lookup::Found)));
+        let resent = is_resent(request);
+        let made = async move {
+            match view.make_directory(node(parent), &name, mode, caller).await {
+                Err(ViewError::Exists) if resent => view.lookup(node(parent), &name, caller).await,
+                made => made.map(Lookup::Found),
+            }
+        };
+        self.answer_in(request, &[parent], made, |outcome| entry(reply, outcome));
     }
 
-    fn unlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+    fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let (view, name) = (Arc::clone(&self.view), name.as_bytes().to_vec());
+        let resent = is_resent(request);
         self.answer_empty_in(
+            request,
             &[parent],
-            async move { view.unlink(node(parent), &name).await },
+            async move { removed(resent, view.unlink(node(parent), &name).await) },
             reply,
         );
     }
 
-    fn rmdir(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+    fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let (view, name) = (Arc::clone(&self.view), name.as_bytes().to_vec());
+        let resent = is_resent(request);
         self.answer_empty_in(
+            request,
             &[parent],
-            async move { view.remove_directory(node(parent), &name).await },
+            async move { removed(resent, view.remove_directory(node(parent), &name).await) },
             reply,
         );
     }
@@ -194,7 +211,7 @@ impl Filesystem for Adapter {
 
     fn rename(
         &self,
-        _request: &Request,
+        request: &Request,
         parent: INodeNo,
         name: &OsStr,
         newparent: INodeNo,
@@ -208,23 +225,47 @@ impl Filesystem for Adapter {
         let replace = !flags.contains(RenameFlags::RENAME_NOREPLACE);
         let view = Arc::clone(&self.view);
         let (name, newname) = (name.as_bytes().to_vec(), newname.as_bytes().to_vec());
+        let (resent, caller) = (is_resent(request), caller(request));
         let renamed = async move {
-            view.rename((node(parent), &name), (node(newparent), &newname), replace).await
+            let to = (node(newparent), newname.as_slice());
+            match view.rename((node(parent), &name), to, replace).await {
+                Err(ViewError::NotFound) if resent => {
+                    match view.lookup(to.0, to.1, caller).await? {
+                        Lookup::Found(_) => Ok(()),
+                        Lookup::Absent(_) => Err(ViewError::NotFound),
+                    }
+                }
+                renamed => renamed,
+            }
         };
-        self.answer_empty_in(&[parent, newparent], renamed, reply);
+        self.answer_empty_in(request, &[parent, newparent], renamed, reply);
     }
 
     fn link(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         newparent: INodeNo,
         newname: &OsStr,
         reply: ReplyEntry,
     ) {
         let (view, name) = (Arc::clone(&self.view), newname.as_bytes().to_vec());
-        let linked = async move { view.link(node(ino), node(newparent), &name).await };
-        self.answer_in(&[newparent], linked, |outcome| entry(reply, outcome.map(Lookup::Found)));
+        let (resent, caller) = (is_resent(request), caller(request));
+        let linked = async move {
+            match view.link(node(ino), node(newparent), &name).await {
+                // Its own link, or somebody else's: rez's lock is one.
+                Err(ViewError::Exists) if resent => {
+                    match view.lookup(node(newparent), &name, caller).await? {
+                        Lookup::Found(found) if found.attributes.node == node(ino) => {
+                            Ok(Lookup::Found(found))
+                        }
+                        _ => Err(ViewError::Exists),
+                    }
+                }
+                linked => linked.map(Lookup::Found),
+            }
+        };
+        self.answer_in(request, &[newparent], linked, |outcome| entry(reply, outcome));
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
@@ -241,7 +282,7 @@ impl Filesystem for Adapter {
             Ok((handle, local))
         };
         let serving = Arc::clone(&self.serving);
-        self.answer(opened, move |outcome| match outcome {
+        self.answer(request, opened, move |outcome| match outcome {
             Ok((handle, local)) => serving.opened(reply, ino, writes, handle, local),
             Err(error) => reply.error(error),
         });
@@ -262,7 +303,7 @@ impl Filesystem for Adapter {
         let opener = serving.opener(request);
         let read =
             async move { serving.read(&view, ino, fh, opener, (offset, size as usize)).await };
-        self.answer(read, |outcome| match outcome {
+        self.answer(request, read, |outcome| match outcome {
             Ok(bytes) => reply.data(&bytes),
             Err(error) => reply.error(error),
         });
@@ -292,7 +333,7 @@ impl Filesystem for Adapter {
             }
             Ok(written)
         };
-        self.answer(written, |outcome| match outcome {
+        self.answer(request, written, |outcome| match outcome {
             Ok(bytes) => reply.written(u32::try_from(bytes).unwrap_or(u32::MAX)),
             Err(error) => reply.error(error),
         });
@@ -301,7 +342,7 @@ impl Filesystem for Adapter {
     fn flush(
         &self,
         request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         fh: FileHandle,
         _lock_owner: LockOwner,
         reply: ReplyEmpty,
@@ -310,8 +351,16 @@ impl Filesystem for Adapter {
             return reply.error(Errno::ENOSYS);
         }
         let (view, caller) = (Arc::clone(&self.view), caller(request));
-        let flushed = async move { view.flush_file(HandleId(fh.0), caller).await };
-        self.answer_empty(flushed, reply);
+        let opener = self.serving.opener(request);
+        let flushed = async move {
+            match view.handle_of(HandleId(fh.0), node(ino), opener).await {
+                Ok(handle) => view.flush_file(handle, caller).await,
+                // Unlinked while it was open, and written by a process that has died.
+                Err(ViewError::NotFound) => Ok(()),
+                Err(error) => Err(error),
+            }
+        };
+        self.answer_empty(request, flushed, reply);
     }
 
     fn release(
@@ -343,7 +392,7 @@ impl Filesystem for Adapter {
             let handle = serving.handle(&view, ino, fh, false, opener).await?;
             view.sync_file(handle).await
         };
-        self.answer_empty(synced, reply);
+        self.answer_empty(request, synced, reply);
     }
 
     fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
@@ -356,7 +405,7 @@ impl Filesystem for Adapter {
 
     fn readdir(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         _fh: FileHandle,
         offset: u64,
@@ -364,7 +413,7 @@ impl Filesystem for Adapter {
     ) {
         let (view, listings) = (Arc::clone(&self.view), Arc::clone(&self.listings));
         let listed = async move { listings.at(&view, ino, offset).await };
-        self.answer_in(&[ino], listed, move |outcome| match outcome {
+        self.answer_in(request, &[ino], listed, move |outcome| match outcome {
             Ok(listed) => listing::names(&listed, ino, offset, reply),
             Err(error) => reply.error(error),
         });
@@ -381,7 +430,7 @@ impl Filesystem for Adapter {
         let (view, caller) = (Arc::clone(&self.view), caller(request));
         let listings = Arc::clone(&self.listings);
         let holding = self.held.hold(&[ino]);
-        self.run(async move {
+        self.run(request, async move {
             match listings.at(&view, ino, offset).await {
                 Ok(listed) => listing::entries(view, &listed, ino, offset, caller, reply).await,
                 Err(error) => reply.error(errno(&error)),
@@ -435,7 +484,7 @@ impl Filesystem for Adapter {
 
     fn getxattr(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         name: &OsStr,
         size: u32,
@@ -443,16 +492,16 @@ impl Filesystem for Adapter {
     ) {
         let (view, name) = (Arc::clone(&self.view), name.as_bytes().to_vec());
         let value = async move { view.xattr(node(ino), &name).await };
-        self.answer(value, move |outcome| xattr(reply, size, outcome));
+        self.answer(request, value, move |outcome| xattr(reply, size, outcome));
     }
 
-    fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+    fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
         let view = Arc::clone(&self.view);
         let names = async move {
             let names = view.xattr_names(node(ino)).await?;
             Ok(names.iter().flat_map(|name| name.iter().copied().chain([0])).collect())
         };
-        self.answer(names, move |outcome| xattr(reply, size, outcome));
+        self.answer(request, names, move |outcome| xattr(reply, size, outcome));
     }
 
     fn removexattr(&self, _request: &Request, ino: INodeNo, _name: &OsStr, reply: ReplyEmpty) {
@@ -479,9 +528,17 @@ impl Filesystem for Adapter {
         let mode = (mode & 0o7777) as u16;
         let new =
             rustix::fs::OFlags::from_bits_retain(flags as u32).contains(rustix::fs::OFlags::EXCL);
-        let made = async move { view.create_file(node(parent), &name, mode, new, caller).await };
+        let (resent, opener) = (is_resent(request), self.serving.opener(request));
+        let made = async move {
+            match view.create_file(node(parent), &name, mode, new, caller).await {
+                Err(ViewError::Exists) if resent => {
+                    view.open_made(node(parent), &name, caller, opener).await
+                }
+                made => made,
+            }
+        };
         let (view, serving) = (Arc::clone(&self.view), Arc::clone(&self.serving));
-        self.answer_in(&[parent], made, move |outcome| match outcome {
+        self.answer_in(request, &[parent], made, move |outcome| match outcome {
             Ok((found, handle)) => {
                 serving.created(&view, ino(found.attributes.node), handle);
                 reply.created(

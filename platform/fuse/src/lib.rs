@@ -1,6 +1,7 @@
 //! The view through FUSE: mounting, and answering the kernel.
 
 mod adapter;
+mod connection;
 mod errno;
 mod held;
 mod mode;
@@ -9,6 +10,7 @@ mod session;
 mod shape;
 mod users;
 
+pub use connection::{Connection, Former};
 pub use mode::{Mode, ModeError, ModeWanted, mode_for};
 pub use mount::{
     FSTYPE, MountError, MountInfo, MountRequest, PathState, all_mounts, mount, mount_at, mounts,

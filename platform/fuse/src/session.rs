@@ -1,13 +1,14 @@
 //! One running FUSE session.
 
-use std::{io, os::fd::OwnedFd, sync::Arc, thread, time::Duration};
+use std::{io, sync::Arc, thread, time::Duration};
 
-use fuser::{Config, Notifier, Session, SessionACL};
+use fuser::{Config, Notifier, SessionACL};
 use pkgfs_view::{Caches, NodeId, View};
 use tokio::sync::watch;
 
 use crate::{
-    adapter::{Adapter, Listings, Serving},
+    adapter::{Adapter, Gate, Listings, Serving},
+    connection::{Connection, Former},
     held::Held,
     mode::Mode,
     shape::ino,
@@ -29,18 +30,19 @@ pub struct SessionOptions {
 pub struct Mount {
     ended: watch::Receiver<bool>,
     mode: Mode,
+    gate: Arc<Gate>,
     /// Kept for as long as the kernel may have to be told something.
     _caches: Arc<KernelCaches>,
 }
 
 impl Mount {
-    /// Serves the view over a descriptor of `/dev/fuse` that is mounted already.
+    /// Serves the view over a connection to the kernel.
     ///
     /// # Errors
     /// When the handshake with the kernel fails or no thread can be started.
     pub fn start(
         view: Arc<View>,
-        device: OwnedFd,
+        connection: Connection,
         options: SessionOptions,
         runtime: tokio::runtime::Handle,
     ) -> io::Result<Self> {
@@ -50,15 +52,18 @@ impl Mount {
         config.acl = SessionACL::All;
         let held = Arc::<Held>::default();
         let listings = Arc::<Listings>::default();
-        let serving = Serving::new(options.mode);
+        let serving = Serving::new(options.mode, &connection)?;
+        let gate = Arc::<Gate>::default();
         let adapter = Adapter {
             view: Arc::clone(&view),
             serving: Arc::clone(&serving),
             runtime: runtime.clone(),
             held: Arc::clone(&held),
             listings: Arc::clone(&listings),
+            gate: Arc::clone(&gate),
+            refuses_resent: connection.former() == Former::DiedOfRequests,
         };
-        let session = Session::from_fd(adapter, device, SessionACL::All, config)?;
+        let session = connection.session(adapter, config)?;
         let kernel = session.notifier();
         let caches =
             KernelCaches { kernel, held, serving, listings, runtime, view: Arc::clone(&view) };
@@ -71,7 +76,7 @@ impl Mount {
             }
             sender.send_replace(true);
         })?;
-        Ok(Self { ended, mode: options.mode, _caches: caches })
+        Ok(Self { ended, mode: options.mode, gate, _caches: caches })
     }
 
     /// Becomes true when the kernel has closed the connection: the mount is gone and
@@ -79,6 +84,12 @@ impl Mount {
     #[must_use]
     pub fn ended(&self) -> watch::Receiver<bool> {
         self.ended.clone()
+    }
+
+    /// Answers no new request from now on, and waits until those under way are answered, but no
+    /// longer than `at_most`: for a process that is to end, with another that takes over.
+    pub fn let_lie(&self, at_most: Duration) {
+        self.gate.close(at_most);
     }
 
     /// How files are served, for `status`.

@@ -34,12 +34,12 @@ fn a_kill_at_any_moment_loses_nothing_that_was_acknowledged() {
     for life in 0..KILLS {
         let load = Load::default();
         let new: Vec<_> = (life * NEW..(life + 1) * NEW).collect();
-        let daemon = mounted.daemon_pid();
+        let serving = mounted.all_processes();
         // Lives of all lengths: each has a moment of its own.
         let moment = (life * 7919) % 97;
         load.run(&scene, &mounted, &new, |load| {
             load.reaches(moment);
-            pkgfs_tests::ends(daemon, rustix::process::Signal::KILL);
+            serving.crash();
         });
         store::assert_sound_besides(&mounted.store(), &mut known);
         mounted.mount_again();

@@ -26,7 +26,7 @@ pub(crate) struct Load {
 
 /// How a package comes into the view.
 #[derive(Clone, Copy)]
-enum Way {
+pub(crate) enum Way {
     LookUp,
     Pending,
     CopyIn,
@@ -117,7 +117,12 @@ impl Load {
 }
 
 /// Registers a package; `Ok(true)` is the acknowledgement.
-fn register(scene: &Scene, mounted: &Mounted, number: usize, way: Way) -> io::Result<bool> {
+pub(crate) fn register(
+    scene: &Scene,
+    mounted: &Mounted,
+    number: usize,
+    way: Way,
+) -> io::Result<bool> {
     let name = packages::name(number);
     let handle = scene.repository().handle(&name, "1.0", None);
     let place = mounted.registration(&name, "1.0", None);

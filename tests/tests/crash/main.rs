@@ -4,11 +4,13 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod disk_full;
+mod hand_over;
 mod killed;
 mod load;
 mod packages;
 mod process;
 mod restart;
+mod restless;
 mod storage_fails;
 mod storage_gone;
 mod store;

@@ -1,9 +1,10 @@
 //! The directories above slots, by their paths.
 
 use pkgfs_rez::VariantHandle;
+use serde::{Deserialize, Serialize};
 
 /// A registry directory, by its path below the root.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct LevelPath {
     pub name: Box<str>,
     pub version: Option<Box<str>>,

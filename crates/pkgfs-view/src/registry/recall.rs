@@ -171,7 +171,10 @@ impl Registry {
             RegistrationState::Served => (Payload::Served, None),
             RegistrationState::Sealed => (Payload::Sealed, None),
         };
-        self.insert(slot)
+        match self.heir_of(&mut slot) {
+            Some(id) => self.insert_as(id, slot),
+            None => self.insert(slot),
+        }
     }
 
     fn note_name(&mut self, name: &str) {

@@ -1,12 +1,15 @@
 //! Telling platforms of directories whose names have changed.
 //!
 //! A platform may keep a listing for ever. Whatever makes a name show or vanish passes here: a
-//! directory that is made or removed, a registration, and a slot, which is compared with what it showed before when
-//! whoever changes it lets go of it.
+//! directory that is made or removed, a registration, and a slot, which is compared with what it
+//! showed before when whoever changes it lets go of it.
 
 use std::ops::{Deref, DerefMut};
 
-use super::{LevelPath, Payload, Registry, Slot};
+use super::{
+    LevelPath, Payload, Registry, Slot,
+    heir::{Note, Notes, SlotNote},
+};
 use crate::{
     NodeId,
     caches::ListingNotices,
@@ -15,9 +18,11 @@ use crate::{
 
 /// A slot that is being changed.
 pub(crate) struct SlotMut<'registry> {
+    id: SlotId,
     slot: &'registry mut Slot,
     shown: Shown,
     told: &'registry Told,
+    notes: &'registry Notes,
 }
 
 /// Where notices go; nowhere while no platform can have a listing.
@@ -31,6 +36,7 @@ struct Shown {
     copying: bool,
     payload: Payload,
     epoch: u64,
+    registered: bool,
 }
 
 impl Shown {
@@ -40,6 +46,7 @@ impl Shown {
             copying: slot.copying.is_some(),
             payload: slot.payload,
             epoch: slot.epoch,
+            registered: slot.registration.is_some(),
         }
     }
 }
@@ -52,7 +59,8 @@ impl Registry {
 
     pub(crate) fn slot_mut(&mut self, id: SlotId) -> Option<SlotMut<'_>> {
         let slot = self.slots.get_mut(&id)?;
-        Some(SlotMut { shown: Shown::of(slot), slot, told: &self.told })
+        let shown = Shown::of(slot);
+        Some(SlotMut { id, slot, shown, told: &self.told, notes: &self.notes })
     }
 
     /// A name was made or removed in the directory that this one lies in.
@@ -95,7 +103,12 @@ impl DerefMut for SlotMut<'_> {
 
 impl Drop for SlotMut<'_> {
     fn drop(&mut self) {
-        if Shown::of(self.slot) != self.shown {
+        let changed = Shown::of(self.slot) != self.shown;
+        // What rez is still writing changes without showing otherwise.
+        if changed || self.slot.registration.is_none() {
+            self.notes.note(|| Note::Slot(self.id.0, SlotNote::of(self.slot)));
+        }
+        if changed {
             self.told.of(Node::Level(self.slot.level).into());
         }
     }

@@ -93,7 +93,11 @@ impl View {
         Ok(self.handles.add(handle))
     }
 
-    fn open_writable(&self, id: WritableId, file: Arc<File>) -> Result<Handle, ViewError> {
+    pub(super) fn open_writable(
+        &self,
+        id: WritableId,
+        file: Arc<File>,
+    ) -> Result<Handle, ViewError> {
         // An unlinked file has no path any more and belongs to no copy.
         let path = self.writable.relative(id).unwrap_or_default();
         Ok(Handle::Writable(Arc::new(OpenWritable {

@@ -139,6 +139,18 @@ impl Place {
         status["daemon"]["pid"].as_i64().unwrap_or_else(|| panic!("{status}")) as i32
     }
 
+    /// Kills the daemon, and the process that would start another.
+    pub fn crash(&self) {
+        use rustix::process::{Pid, Signal, kill_process};
+        let status = self.status();
+        let process =
+            |pid: &serde_json::Value| Pid::from_raw(pid.as_i64().unwrap() as i32).unwrap();
+        let daemon = process(&status["daemon"]["pid"]);
+        kill_process(daemon, Signal::STOP).unwrap();
+        kill_process(process(&status["daemon"]["hand_over"]["holder"]), Signal::KILL).unwrap();
+        kill_process(daemon, Signal::KILL).unwrap();
+    }
+
     /// The mounts in this place.
     pub fn mounts(&self) -> Vec<MountInfo> {
         let all = pkgfs_fuse::all_mounts().unwrap();

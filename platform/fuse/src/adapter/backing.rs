@@ -1,15 +1,18 @@
 //! Handing the kernel the store's own files.
 //!
 //! The kernel refuses (EIO) an inode that is open in two ways at once, or with two files; so for as
-//! long as any handle of it is open, the way of the first stays that of all. A file stays registered
-//! for a while after its last close, since most are opened again, and until a name is forgotten:
-//! the kernel keeps its bytes on the disk meanwhile.
+//! long as any handle of it is open, the way of the first stays that of all, also in a process that
+//! takes over. A file stays registered for a while after its last close, since most are opened again,
+//! and until a name is forgotten: the kernel keeps its bytes on the disk meanwhile.
+
+mod open_files;
 
 use std::{
     collections::HashMap,
     fs::File,
     io,
     num::NonZeroUsize,
+    os::fd::{AsRawFd, OwnedFd},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -20,12 +23,14 @@ use fuser::BackingId;
 use lru::LruCache;
 use parking_lot::Mutex;
 
+use open_files::{OpenFile, OpenFiles};
+
 /// Files that stay registered though nobody has them open.
 const MOST_IDLE: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
 
 /// How each inode is open.
-#[derive(Default)]
 pub(crate) struct Backing {
+    device: Arc<OwnedFd>,
     /// The kernel refused what it will refuse for every file.
     given_up: AtomicBool,
     inodes: Mutex<Inodes>,
@@ -33,43 +38,97 @@ pub(crate) struct Backing {
 
 struct Inodes {
     open: HashMap<u64, Open>,
-    idle: LruCache<u64, Arc<BackingId>>,
-}
-
-impl Default for Inodes {
-    fn default() -> Self {
-        Self { open: HashMap::new(), idle: LruCache::new(MOST_IDLE) }
-    }
+    idle: LruCache<u64, (u64, Arc<Registered>)>,
+    noted: OpenFiles,
 }
 
 struct Open {
-    handles: usize,
+    handles: u32,
     /// The file that the kernel reads; none where it asks us.
-    file: Option<Arc<BackingId>>,
+    file: Option<Arc<Registered>>,
+    /// Where it is noted.
+    place: u64,
+}
+
+/// A file of the store that the kernel was given, until this is dropped.
+pub(crate) struct Registered {
+    number: u32,
+    device: Arc<OwnedFd>,
+}
+
+impl Registered {
+    fn new(device: &Arc<OwnedFd>, file: &File) -> io::Result<Self> {
+        let number = BackingId::create_raw(&**device, file)?;
+        Ok(Self { number, device: Arc::clone(device) })
+    }
+
+    /// The number that the kernel knows it by.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+}
+
+impl Drop for Registered {
+    #[allow(unsafe_code)]
+    fn drop(&mut self) {
+        /// `FUSE_DEV_IOC_BACKING_CLOSE` (linux/fuse.h).
+        const CLOSE: rustix::ioctl::Opcode = rustix::ioctl::opcode::write::<u32>(229, 2);
+        // SAFETY: the request reads one number of 32 bits, and changes nothing of this process.
+        let closed = unsafe {
+            let close = rustix::ioctl::Setter::<CLOSE, u32>::new(self.number);
+            rustix::ioctl::ioctl(&*self.device, close)
+        };
+        if let Err(error) = closed {
+            tracing::debug!(%error, fd = self.device.as_raw_fd(), "a file of the store stays with the kernel");
+        }
+    }
+}
+
+impl Open {
+    fn noted(&self, ino: u64) -> OpenFile {
+        let backing = self.file.as_ref().map_or(0, |file| file.number);
+        OpenFile { ino, handles: self.handles, backing }
+    }
 }
 
 impl Backing {
+    /// With what a process before gave to the kernel through this device.
+    pub(crate) fn new(device: OwnedFd, open_files: File) -> io::Result<Self> {
+        let device = Arc::new(device);
+        let (noted, found) = OpenFiles::open(open_files)?;
+        let (mut open, mut idle) = (HashMap::new(), LruCache::new(MOST_IDLE));
+        for (place, OpenFile { ino, handles, backing }) in found {
+            let registered = || Registered { number: backing, device: Arc::clone(&device) };
+            let file = (backing != 0).then(|| Arc::new(registered()));
+            match file {
+                Some(file) if handles == 0 => _ = idle.push(ino, (place, file)),
+                file => _ = open.insert(ino, Open { handles, file, place }),
+            }
+        }
+        let inodes = Mutex::new(Inodes { open, idle, noted });
+        Ok(Self { device, given_up: AtomicBool::default(), inodes })
+    }
+
     /// One more handle of this inode. Tells the file that the kernel is to read, if it is to read
     /// one: the one it reads already, or `local`, registered now.
-    pub(crate) fn open(
-        &self,
-        ino: u64,
-        local: Option<Arc<File>>,
-        register: impl FnOnce(&File) -> io::Result<BackingId>,
-    ) -> Option<Arc<BackingId>> {
-        let Inodes { open, idle } = &mut *self.inodes.lock();
+    pub(crate) fn open(&self, ino: u64, local: Option<Arc<File>>) -> Option<Arc<Registered>> {
+        let Inodes { open, idle, noted } = &mut *self.inodes.lock();
         let state = open.entry(ino).or_insert_with(|| {
+            if let Some((place, file)) = idle.pop(&ino) {
+                return Open { handles: 0, file: Some(file), place };
+            }
             let local = local.filter(|_| !self.given_up.load(Ordering::Relaxed));
-            let file = idle.pop(&ino).or_else(|| match register(&*local?) {
-                Ok(id) => Some(Arc::new(id)),
+            let file = local.and_then(|local| match Registered::new(&self.device, &local) {
+                Ok(file) => Some(Arc::new(file)),
                 Err(error) => {
                     self.refused(&error);
                     None
                 }
             });
-            Open { handles: 0, file }
+            Open { handles: 0, file, place: noted.place() }
         });
         state.handles += 1;
+        noted.write(state.place, state.noted(ino));
         state.file.clone()
     }
 
@@ -84,20 +143,32 @@ impl Backing {
 
     /// One handle less.
     pub(crate) fn close(&self, ino: u64) {
-        let Inodes { open, idle } = &mut *self.inodes.lock();
-        if let Some(state) = open.get_mut(&ino) {
-            state.handles -= 1;
-            if state.handles == 0
-                && let Some(file) = open.remove(&ino).and_then(|state| state.file)
-            {
-                idle.push(ino, file);
+        let Inodes { open, idle, noted } = &mut *self.inodes.lock();
+        let Some(state) = open.get_mut(&ino) else { return };
+        state.handles = state.handles.saturating_sub(1);
+        if state.handles > 0 {
+            return noted.write(state.place, state.noted(ino));
+        }
+        let Some(state) = open.remove(&ino) else { return };
+        let place = state.place;
+        match &state.file {
+            Some(file) => {
+                noted.write(place, state.noted(ino));
+                if let Some((_, (place, _))) = idle.push(ino, (place, Arc::clone(file))) {
+                    noted.free(place);
+                }
             }
+            None => noted.free(place),
         }
     }
 
     /// Lets go of files that nobody has open.
     pub(crate) fn close_idle(&self) {
-        let _idle = std::mem::replace(&mut self.inodes.lock().idle, LruCache::new(MOST_IDLE));
+        let _idle = {
+            let Inodes { idle, noted, .. } = &mut *self.inodes.lock();
+            idle.iter().for_each(|(_, (place, _))| noted.free(*place));
+            std::mem::replace(idle, LruCache::new(MOST_IDLE))
+        };
     }
 
     /// No file is handed over from now on.

@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,8 +12,11 @@ use std::{
 use fuser::{FileHandle, FopenFlags, INodeNo, InitFlags, KernelConfig, ReplyOpen, Request};
 use pkgfs_view::{HandleId, Opener, View, ViewError};
 
-use super::{backing::Backing, stateless::Implicit};
-use crate::{mode::Mode, shape::node};
+use super::{
+    backing::{Backing, Registered},
+    stateless::Implicit,
+};
+use crate::{connection::Connection, mode::Mode, shape::node};
 
 /// The store's file system may itself be stacked once (overlayfs, in containers).
 const STACK_DEPTH: u32 = 2;
@@ -27,13 +31,13 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    pub(crate) fn new(mode: Mode) -> Arc<Self> {
-        Arc::new(Self {
+    pub(crate) fn new(mode: Mode, connection: &Connection) -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
             mode,
-            backing: Backing::default(),
+            backing: Backing::new(connection.device()?, connection.open_files()?)?,
             implicit: Implicit::default(),
             no_opendir: AtomicBool::default(),
-        })
+        }))
     }
 
     /// Asks the kernel for what the mode needs. One that lacks it reads through us.
@@ -85,9 +89,8 @@ impl Serving {
     ) {
         let fh = FileHandle(handle.0);
         if self.hands_over(ino) {
-            let file = self.backing.open(ino.0, local, |file| reply.open_backing(file));
-            return match file {
-                Some(file) => reply.opened_passthrough(fh, FopenFlags::FOPEN_NOFLUSH, &file),
+            return match self.backing.open(ino.0, local) {
+                Some(file) => handed_over(reply, fh, &file),
                 None => reply.opened(fh, kept()),
             };
         }
@@ -133,7 +136,7 @@ impl Serving {
         opener: Opener,
     ) -> Result<HandleId, ViewError> {
         if fh.0 != 0 || !self.is_stateless() {
-            return Ok(HandleId(fh.0));
+            return view.handle_of(HandleId(fh.0), node(ino), opener).await;
         }
         let payload = node(ino).is_payload();
         let known =
@@ -185,6 +188,16 @@ impl Serving {
     pub(crate) fn forget(&self, ino: INodeNo) -> Vec<HandleId> {
         if self.is_stateless() { self.implicit.forget(ino.0) } else { Vec::new() }
     }
+}
+
+/// Answers an open with a file of the store that the kernel was given.
+#[allow(unsafe_code)]
+fn handed_over(reply: ReplyOpen, fh: FileHandle, file: &Registered) {
+    // SAFETY: the kernel gave this number through the same connection, and knows it while `file`
+    // lives; what is made of it here is taken apart before it could end that.
+    let number = unsafe { reply.wrap_backing(file.number()) };
+    reply.opened_passthrough(fh, FopenFlags::FOPEN_NOFLUSH, &number);
+    number.into_raw();
 }
 
 /// The bytes of a payload never change under its number, and closing it means nothing.
