@@ -160,7 +160,7 @@ fn what_several_daemons_in_a_row_may_have_died_of_is_refused() {
         .unwrap();
     let waits = format!("/proc/{}/wchan", asking.id());
     eventually("it waits for its bytes", || {
-        fs::read_to_string(&waits).unwrap_or_default().contains("fuse")
+        fs::read_to_string(&waits).unwrap_or_default().contains("request_wait")
     });
     let holder = mounted.holder_pid();
     let mut daemon = mounted.daemon_pid();
