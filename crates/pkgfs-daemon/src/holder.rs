@@ -163,11 +163,9 @@ impl Holder {
             }
         };
         self.estate.life = self.estate.life.wrapping_add(1).max(1);
-        self.estate.taken_over.push(if planned {
-            "it was replaced by upgrade".into()
-        } else {
-            how
-        });
+        self.estate.taken_over += 1;
+        self.estate.last_end =
+            Some(if planned { "was replaced by upgrade".to_owned() } else { how });
         self.estate.former = former;
         self.start()?;
         Ok(true)

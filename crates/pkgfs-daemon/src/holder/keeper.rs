@@ -67,8 +67,10 @@ struct Holder {
 pub struct HandOver {
     /// The process that starts another daemon when this one dies.
     pub holder: Option<u32>,
-    /// How each daemon before this one ended.
-    pub taken_over: Vec<String>,
+    /// How many daemons of this mount there were before.
+    pub taken_over: u64,
+    /// How the last of them ended.
+    pub last_end: Option<String>,
 }
 
 impl Keeper {
@@ -94,7 +96,8 @@ impl Keeper {
                 surroundings: surroundings.clone(),
                 life: 0,
                 former: FormerDaemon::None,
-                taken_over: Vec::new(),
+                taken_over: 0,
+                last_end: None,
             },
             files: vec![lock, registry, writable],
             mounts: BTreeMap::new(),
@@ -227,7 +230,8 @@ impl Keeper {
         let kept = self.kept.lock().await;
         HandOver {
             holder: kept.holder.as_ref().and_then(|holder| holder.pid),
-            taken_over: kept.estate.taken_over.clone(),
+            taken_over: kept.estate.taken_over,
+            last_end: kept.estate.last_end.clone(),
         }
     }
 }

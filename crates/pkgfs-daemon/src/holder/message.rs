@@ -54,11 +54,13 @@ pub(crate) struct Estate {
     pub version: String,
     pub settings: Settings,
     pub surroundings: Surroundings,
-    /// Daemons before this one.
+    /// Tells the daemon's handles from those before it.
     pub life: u16,
     pub former: FormerDaemon,
-    /// How each of them ended.
-    pub taken_over: Vec<String>,
+    /// How many there were.
+    pub taken_over: u64,
+    /// How the last of them ended.
+    pub last_end: Option<String>,
 }
 
 /// What is known of the daemon before.

@@ -1,7 +1,7 @@
 //! `pkgfs upgrade`: another program goes on serving a mount, and those who use it notice a pause.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
@@ -64,7 +64,7 @@ fn version_of(program: &Path) -> anyhow::Result<String> {
 }
 
 /// The state of the daemon that comes after this one.
-async fn successor_of(former: &DaemonStatus, store: &PathBuf) -> anyhow::Result<DaemonStatus> {
+async fn successor_of(former: &DaemonStatus, store: &Path) -> anyhow::Result<DaemonStatus> {
     let until = Instant::now() + LONGEST;
     loop {
         let status = async { Client::connect(store).await?.status().await };

@@ -130,6 +130,13 @@ pub(super) fn of(reports: &[Report]) -> String {
         }
         told.push(daemon.pid);
         rows.push(("daemon", format!("process {}, version {}", daemon.pid, daemon.version)));
+        if let Some(end) = &daemon.hand_over.last_end {
+            let times = daemon.hand_over.taken_over;
+            rows.push(("taken over", format!("{times} times, last since the daemon {end}")));
+        }
+        if daemon.hand_over.holder.is_none() {
+            rows.push(("hand-over", "none: this mount ends with its daemon".to_owned()));
+        }
         rows.push(("log", daemon.log.display().to_string()));
         let view = View::deserialize(&daemon.view).unwrap_or_default();
         push_view(&mut rows, &view);
