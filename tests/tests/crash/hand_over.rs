@@ -17,20 +17,26 @@ use crate::process::reader;
 use crate::restless::{KNOWN, Restless};
 use crate::{packages, store};
 
-/// Packages that are registered while daemons die.
-const NEW: usize = 60;
+/// Packages that are registered at most in a life of a daemon under load.
+const NEW: usize = 15;
 
 /// How often a daemon is killed under load; `cargo xtask soak` asks for more.
 fn kills() -> usize {
     std::env::var("PKGFS_KILLS").map_or(4, |kills| kills.parse().unwrap())
 }
 
+/// The packages that a load knows, and new ones; every third of those is for rez to copy in.
+fn release(scene: &Scene, new: usize) {
+    packages::release(scene, KNOWN + new);
+    (KNOWN..KNOWN + new).filter(|package| package % 3 == 2).for_each(|package| {
+        packages::leave_to_rez(scene, package);
+    });
+}
+
 fn killed_under_load(options: &MountOptions) {
     let scene = Scene::behind_standin(&Options { delay_us: 100, ..Options::default() });
-    packages::release(&scene, KNOWN + NEW);
-    (KNOWN..KNOWN + NEW).filter(|package| package % 3 == 2).for_each(|package| {
-        packages::leave_to_rez(&scene, package);
-    });
+    let new = NEW * kills();
+    release(&scene, new);
     let mounted = scene.mount(options);
     let killing = || {
         let mut daemon = mounted.daemon_pid();
@@ -41,7 +47,7 @@ fn killed_under_load(options: &MountOptions) {
             daemon = mounted.next_daemon(daemon);
         }
     };
-    let load = Restless::run(&scene, &mounted, options.user, NEW, killing);
+    let load = Restless::run(&scene, &mounted, options.user, new, killing);
     println!("{} steps, the longest took {:?}", load.steps(), load.longest());
     let hand_over = mounted.status()["daemon"]["hand_over"].clone();
     assert_eq!(hand_over["taken_over"], kills(), "{hand_over}");
@@ -70,14 +76,11 @@ fn programs_notice_no_death_in_a_stateless_mount() {
 #[test]
 fn an_upgrade_under_load_is_noticed_by_nobody() {
     let scene = Scene::behind_standin(&Options::default());
-    packages::release(&scene, KNOWN + NEW);
-    (KNOWN..KNOWN + NEW).filter(|package| package % 3 == 2).for_each(|package| {
-        packages::leave_to_rez(&scene, package);
-    });
+    release(&scene, 3 * NEW);
     let mounted = scene.mount(&MountOptions::default());
     let mountpoint = mounted.mountpoint();
     let upgrade = ["upgrade".as_ref(), mountpoint.as_os_str()];
-    Restless::run(&scene, &mounted, User::Own, NEW, || {
+    Restless::run(&scene, &mounted, User::Own, 3 * NEW, || {
         for _ in 0..3 {
             let said = mounted.pkgfs(&upgrade).good().out;
             assert!(said.contains("has taken over from process"), "{said}");
@@ -262,9 +265,12 @@ fn a_copy_by_rez_goes_on_over_a_death() {
             json
         });
         dies();
-        let mut inner = user.run(|| {
+        user.run(|| {
             json.write_all(rest.as_bytes()).unwrap();
             drop(json);
+        });
+        dies();
+        let mut inner = user.run(|| {
             fs::create_dir(place.join("a")).unwrap();
             let mut inner = File::create(place.join("a/file")).unwrap();
             inner.write_all(b"be").unwrap();

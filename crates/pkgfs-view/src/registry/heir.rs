@@ -15,7 +15,7 @@ use std::{
 use pkgfs_manifest::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{LevelPath, Mark, Registry, Slot};
+use super::{LevelPath, Mark, Payload, Registry, Slot};
 use crate::{
     ledger::Ledger,
     node::{LevelId, SlotId},
@@ -162,6 +162,12 @@ impl Registry {
         slot.epoch = note.epoch;
         if let (Some(shown), Some(noted)) = (&mut slot.copying, note.copying) {
             *shown = noted.mark();
+        }
+        // rez may not have come to make it yet.
+        if slot.payload == Payload::Staging
+            && slot.registration.is_some_and(|known| !self.store.staging_dir(known).exists())
+        {
+            slot.payload = Payload::Absent;
         }
         Some(id)
     }
