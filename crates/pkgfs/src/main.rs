@@ -16,6 +16,9 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 
+#[global_allocator]
+static ALLOCATOR: pkgfs_fuse::ReadyBuffers = pkgfs_fuse::ReadyBuffers;
+
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Mount(arguments) => commands::mount::run(&arguments),

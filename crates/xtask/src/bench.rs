@@ -114,6 +114,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
 }
 
+/// Real packages that `soak` starts: directory, name, version and module of each, between colons.
+pub(crate) fn soak_packages() -> Result<String> {
+    let repository = repository::Repository::prepare(true)?;
+    let packages = repository.imports.iter().filter_map(|package| {
+        let (directory, module) = (repository.root(package), package.module?);
+        Some(format!("{}:{}:{}:{module}", directory.display(), package.name, package.version))
+    });
+    Ok(packages.collect::<Vec<_>>().join(" "))
+}
+
 /// Does each part once and checks what it counts.
 pub(crate) fn quick() -> Result<()> {
     run(&Options {

@@ -10,6 +10,7 @@ mod check;
 mod demo;
 mod process;
 mod setup;
+mod soak;
 mod test;
 mod wheel;
 mod workspace;
@@ -36,6 +37,8 @@ enum Task {
     Wheel(wheel::Options),
     /// Measure pkgfs beside the local disk, shared storage, rez and rclone.
     Bench(bench::Options),
+    /// For hours what the tests do for seconds: kills, faults, evictions, upgrades, at random.
+    Soak(soak::Options),
     /// Show pkgfs at work under an unmodified rez, beside rez's own cache.
     Demo(demo::Options),
 }
@@ -47,6 +50,7 @@ fn main() -> std::process::ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Wheel(options) => wheel::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Soak(options) => soak::run(&options),
         Task::Demo(options) => demo::run(&options),
     };
     match outcome {

@@ -6,6 +6,7 @@ mod errno;
 mod held;
 mod mode;
 mod mount;
+mod ready_buffers;
 mod session;
 mod shape;
 mod users;
@@ -16,5 +17,6 @@ pub use mount::{
     FSTYPE, MountError, MountInfo, MountRequest, PathState, all_mounts, mount, mount_at, mounts,
     resolve, state_of, unmount,
 };
+pub use ready_buffers::ReadyBuffers;
 pub use session::{Mount, SessionOptions};
 pub use users::{How, User, users};

@@ -21,7 +21,7 @@ pub(super) struct Package {
     pub(super) name: &'static str,
     /// What is installed from PyPI, each of the package's version; none where it is made.
     distributions: &'static [&'static str],
-    version: &'static str,
+    pub(super) version: &'static str,
     /// What is imported from it; a made package has nothing.
     pub(super) module: Option<&'static str>,
 }
