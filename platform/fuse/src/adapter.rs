@@ -365,7 +365,7 @@ impl Filesystem for Adapter {
 
     fn release(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         fh: FileHandle,
         _flags: OpenFlags,
@@ -373,7 +373,11 @@ impl Filesystem for Adapter {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
-        self.serving.closed(ino, fh);
+        // A process before may have counted it. One handle too many is kept open; one too few would let
+        // the kernel be given another file while it has the inode open.
+        if !is_resent(request) {
+            self.serving.closed(ino, fh);
+        }
         self.view.release(HandleId(fh.0));
         reply.ok();
     }

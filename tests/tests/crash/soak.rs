@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::{packages, process, store};
 
 /// Packages that come and go.
-const PACKAGES: usize = 60;
+const PACKAGES: usize = 40;
 /// Those that must always read right.
 const KNOWN: usize = 5;
 /// What Debian's Python brings and imports from the mount: an application of its own.
@@ -31,7 +31,7 @@ const MODULES: [&str; 6] = ["json", "email", "xml", "unittest", "logging", "conc
 /// How long it takes; the last third without kills, for what leaks.
 fn length() -> Duration {
     let seconds = std::env::var("PKGFS_SOAK_SECONDS");
-    Duration::from_secs(seconds.map_or(9, |seconds| seconds.parse().unwrap()))
+    Duration::from_secs(seconds.map_or(6, |seconds| seconds.parse().unwrap()))
 }
 
 struct Soak<'a> {
@@ -57,7 +57,7 @@ fn whatever_happens_at_random_readers_get_the_right_bytes_and_nothing_leaks() {
     });
     let real = real_packages(&scene);
     // Less than all that is read.
-    let quota = if real.is_empty() { 12 } else { 60 };
+    let quota = if real.is_empty() { 8 } else { 60 };
     let configuration = format!("origin.deadline_seconds = 2\nroom.quota_megabytes = {quota}\n")
         + "freshness_minutes = 0\nscrub.delay_seconds = 1\nscrub.days = 0\n"
         + "registration.miss_seconds = 0";
@@ -235,7 +235,7 @@ impl Soak<'_> {
     /// Nothing dies.
     fn disturbs(&self) {
         let mountpoint = self.mounted.mountpoint();
-        match self.dice(6) {
+        match self.dice(7) {
             0 => self.storage_fails(&Fault::new(Effect::Hang), "hangs of storage"),
             1 => {
                 let error = Fault::new(Effect::Error { errno: FaultErrno::Eio });
@@ -252,15 +252,22 @@ impl Soak<'_> {
                 self.count("flushes");
             }
             4 => {
+                let last = self.mounted.view()["room"]["evicted_blobs"].as_u64();
+                if last.is_some_and(|evicted| evicted > 0) {
+                    self.count("looks at a store that blobs had gone from");
+                }
+            }
+            5 => {
                 let _ = self.mounted.pkgfs(&["verify".as_ref(), mountpoint.as_os_str()]).good();
                 self.count("checks of all blobs");
             }
             _ => {
                 // Each is more than the store may hold beside the others.
-                for package in KNOWN..PACKAGES {
+                let first = KNOWN + self.dice(PACKAGES - KNOWN - 10);
+                for package in first..first + 10 {
                     packages::assert_whole(self.mounted, package);
                 }
-                self.count("walks through more than there is room for");
+                self.count("walks through what is not all local");
             }
         }
         thread::sleep(Duration::from_millis(50));

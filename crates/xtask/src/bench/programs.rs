@@ -28,12 +28,14 @@ pub(super) struct Programs {
 impl Programs {
     /// Builds them; in the development profile where nothing is to be timed.
     pub(super) fn build(quick: bool) -> Result<Self> {
-        let mut build = cargo(&["build", "--bins"]);
-        build.args(["--package", "pkgfs", "--package", "pkgfs-standin", "--package", "xtask"]);
-        if !quick {
-            build.arg("--release");
-        }
-        process::run(&mut build)?;
+        // All of them where the tests have built all: the same dependencies with other features
+        // would be built once more.
+        let what = if quick {
+            &["build", "--bins", "--workspace"][..]
+        } else {
+            &["build", "--bins", "--release", "-p", "pkgfs", "-p", "pkgfs-standin", "-p", "xtask"]
+        };
+        process::run(&mut cargo(what))?;
         let directory = workspace::target_dir().join(if quick { "debug" } else { "release" });
         let program = |name| directory.join(name);
         Ok(Self {
