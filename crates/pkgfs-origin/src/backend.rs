@@ -30,6 +30,8 @@ pub type Xattrs = Vec<(Box<[u8]>, Box<[u8]>)>;
 pub struct Wishes {
     /// Those that were not told before.
     pub bytes: Vec<Range<u64>>,
+    /// The same of those that somebody is known to come to, and of nothing near them.
+    pub foreseen: Vec<Range<u64>>,
     /// The whole file is wanted.
     pub all: bool,
     /// How many wishes there were.

@@ -238,6 +238,11 @@ impl Fetch {
         self.wish(Wish::Bytes(bytes));
     }
 
+    /// Asks for these bytes, which somebody will wait for, and for nothing near them.
+    pub fn foresee(&self, bytes: Range<u64>) {
+        self.wish(Wish::Foreseen(bytes));
+    }
+
     /// Asks for the whole file: from now on it is as with [`Rest::AtOnce`].
     pub fn want_all(&self) {
         self.wish(Wish::All);

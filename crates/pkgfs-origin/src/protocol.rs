@@ -44,6 +44,11 @@ pub(crate) enum Request {
         from: u64,
         to: u64,
     },
+    /// Somebody will wait for these, and for nothing near them.
+    Foresee {
+        from: u64,
+        to: u64,
+    },
     /// Request `id` is to fetch the whole file, as soon as it can.
     WantAll,
     List {

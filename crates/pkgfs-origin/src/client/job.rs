@@ -50,6 +50,7 @@ pub(crate) struct Follower {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wish {
     Bytes(Range<u64>),
+    Foreseen(Range<u64>),
     All,
 }
 

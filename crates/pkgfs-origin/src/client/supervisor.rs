@@ -318,6 +318,7 @@ impl Supervisor {
         let want = |(id, wish)| {
             let request = match wish {
                 Wish::Bytes(bytes) => Request::Want { from: bytes.start, to: bytes.end },
+                Wish::Foreseen(bytes) => Request::Foresee { from: bytes.start, to: bytes.end },
                 Wish::All => Request::WantAll,
             };
             Envelope { id, request }

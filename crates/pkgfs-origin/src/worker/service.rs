@@ -140,6 +140,9 @@ impl Shared {
                     Request::Ping => self.sender.send(id, Default::default(), &Body::Pong, &[]),
                     Request::Cancel => self.cancel(id),
                     Request::Want { from, to } => self.wish(id, |it| it.bytes.push(from..to)),
+                    Request::Foresee { from, to } => {
+                        self.wish(id, |it| it.foreseen.push(from..to));
+                    }
                     Request::WantAll => self.wish(id, |it| it.all = true),
                     request => {
                         let fills = matches!(request, Request::Fetch { .. });
@@ -332,8 +335,9 @@ impl Observer for Watch<'_> {
 
     fn wishes(&self) -> Wishes {
         let mut wishes = locked(&self.task.steering.wishes);
-        let bytes = std::mem::take(&mut wishes.bytes);
-        Wishes { bytes, ..*wishes }
+        let [bytes, foreseen] =
+            [std::mem::take(&mut wishes.bytes), std::mem::take(&mut wishes.foreseen)];
+        Wishes { bytes, foreseen, ..*wishes }
     }
 
     fn wait(&self, calls: u64, patience: Duration) {
@@ -374,9 +378,11 @@ fn answer(
             None => return Err(Failure::new(path, Cause::Destination(Errno::BADF.raw_os_error()))),
         },
         // The dispatcher's own.
-        Request::Ping | Request::Cancel | Request::Want { .. } | Request::WantAll => {
-            only(Body::Pong)
-        }
+        Request::Ping
+        | Request::Cancel
+        | Request::Want { .. }
+        | Request::Foresee { .. }
+        | Request::WantAll => only(Body::Pong),
     })
 }
 
@@ -390,6 +396,10 @@ fn path_of(request: &Request) -> &Path {
         | Request::Canonical(path)
         | Request::Xattrs(path)
         | Request::Fetch { path, .. } => path,
-        Request::Ping | Request::Cancel | Request::Want { .. } | Request::WantAll => Path::new(""),
+        Request::Ping
+        | Request::Cancel
+        | Request::Want { .. }
+        | Request::Foresee { .. }
+        | Request::WantAll => Path::new(""),
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Filling {
 pub(super) enum Order {
     /// Somebody reads these bytes.
     Bytes(Range<u64>),
+    /// Somebody will read these, and nothing near them.
+    Foreseen(Range<u64>),
     /// It is wanted whole.
     All,
     /// It is not wanted any more.
@@ -148,15 +150,28 @@ impl Flight {
         self.reached(bytes).await
     }
 
+    /// The same for bytes that nobody waits for yet, but will.
+    pub(crate) async fn foresee(&self, bytes: Range<u64>) -> Result<Reached, ViewError> {
+        let _waiting = self.filling.as_ref().map(Waiting::begin);
+        if let Some(filling) = self.filling() {
+            filling.order(Order::Foreseen(bytes.clone()));
+        }
+        self.covered(bytes).await
+    }
+
     async fn reached(&self, bytes: Range<u64>) -> Result<Reached, ViewError> {
-        let mut stage = self.stage.clone();
-        let in_place = match &*stage.borrow() {
+        let in_place = match &*self.stage.borrow() {
             Stage::Filling(spans) => Some(spans.cover(&bytes)),
             Stage::Whole(_) | Stage::Failed(_) | Stage::LetGo => None,
         };
         if let Some((in_place, filling)) = in_place.zip(self.filling.as_ref()) {
             filling.order_bytes(&bytes, in_place);
         }
+        self.covered(bytes).await
+    }
+
+    async fn covered(&self, bytes: Range<u64>) -> Result<Reached, ViewError> {
+        let mut stage = self.stage.clone();
         let reached = stage
             .wait_for(|stage| match stage {
                 Stage::Filling(spans) => spans.cover(&bytes),
@@ -231,6 +246,7 @@ pub(super) async fn fill(
             }
             Some(order) = ordered.recv() => match order {
                 Order::Bytes(bytes) => fetch.want(bytes),
+                Order::Foreseen(bytes) => fetch.foresee(bytes),
                 Order::All => fetch.want_all(),
                 Order::LetGo => return Ok(None),
             },

@@ -129,7 +129,7 @@ impl View {
                 self.profiles.ahead.settle(wanted.key, true);
             }
             if parts {
-                let reached = wish.spans.iter().map(|span| flight.reach(span.clone()));
+                let reached = wish.spans.iter().map(|span| flight.foresee(span.clone()));
                 // The rest is not waited for.
                 join_all(reached).await.into_iter().try_for_each(|reached| reached.map(drop))
             } else {

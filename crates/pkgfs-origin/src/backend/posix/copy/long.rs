@@ -237,7 +237,7 @@ impl Chunks<'_> {
     fn look(&self, first: bool) -> Look {
         let mut plan = locked(&self.plan);
         let on = self.source.on;
-        let Wishes { bytes, all, calls, heard } = on.wishes();
+        let Wishes { bytes, foreseen, all, calls, heard } = on.wishes();
         let mut tell = false;
         if all {
             plan.wish_for_all();
@@ -245,6 +245,9 @@ impl Chunks<'_> {
         for bytes in bytes {
             plan.wish(bytes.start / CHUNK..bytes.end.div_ceil(CHUNK));
             tell |= locked(&self.untold).wish(&bytes);
+        }
+        for bytes in foreseen {
+            plan.foresee(bytes.start / CHUNK..bytes.end.div_ceil(CHUNK));
         }
         let idle = plan.is_idle();
         let next = plan.next(first, on.quiet(), Instant::now(), || on.take_turn());

@@ -112,6 +112,12 @@ impl Plan {
         }
     }
 
+    /// Somebody will wait for these chunks: they are told of together.
+    pub(super) fn foresee(&mut self, chunks: Range<u64>) {
+        let count = self.taken.len() as u64;
+        self.near.extend(chunks.start.min(count)..chunks.end.min(count));
+    }
+
     /// How many chunks in a row were wished for, of those just before this one.
     fn wished_before(&self, chunk: u64) -> u64 {
         let before = self.wished[..chunk as usize].iter().rev().take(MOST_BEYOND as usize);
@@ -290,6 +296,17 @@ mod tests {
         // and all that lies near is told of with its last.
         assert_eq!(left.last(), Some(&(7, true)));
         assert!(left.iter().rev().skip(1).all(|(_, wanted)| !wanted), "{left:?}");
+    }
+
+    #[test]
+    fn what_is_foreseen_comes_after_what_is_wished_for_and_brings_nothing_else() {
+        let mut plan = plan(20, Rest::Never);
+        plan.foresee(6..8);
+        plan.foresee(12..13);
+        plan.foresee(18..99);
+        let first = next(&mut plan, true, Duration::ZERO);
+        assert_eq!(first, Next::Chunk { chunk: 6, wanted: false });
+        assert_eq!(wish_and_take(&mut plan, 13..14), [13, 7, 12, 18, 19, 14, 15]);
     }
 
     #[test]
