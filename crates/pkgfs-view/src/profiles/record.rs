@@ -133,6 +133,20 @@ impl Record {
         Ok(Self::new(launches, items))
     }
 
+    /// Checks that it is within its bounds and in its order.
+    pub(crate) fn assert_sound(&self) {
+        let mut seen = HashSet::new();
+        assert!(self.items.len() <= MOST_ITEMS);
+        assert!(self.items.iter().map(|item| item.path.len()).sum::<usize>() <= MOST_NAMES);
+        assert!(self.items.is_sorted_by_key(|item| item.rank));
+        for item in &self.items {
+            assert!(is_path(&item.path) && seen.insert(&item.path), "{item:?}");
+            assert!(item.spans.len() <= MOST_SPANS && item.missed < FEW * WHOLE, "{item:?}");
+            assert!(item.spans.is_sorted_by(|a, b| a.end < b.start), "{item:?}");
+            assert!(item.spans.iter().all(|span| !span.is_empty() && span.end <= item.size));
+        }
+    }
+
     fn bound(&mut self) {
         self.items.retain(|item| item.missed < FEW * WHOLE && is_path(&item.path));
         // Those that were touched last come first, so that they stay.
