@@ -18,6 +18,7 @@ use crate::{
     mounts::{Mounts, blocking},
     outside,
     places::log_path,
+    public,
     server::{self, Desk},
     startup::{self, Opened},
 };
@@ -115,6 +116,10 @@ async fn serve(
             ready(&mounted);
             let watching = tokio::spawn(outside::watch(Arc::clone(&mounts)));
             let (finish, finished) = watch::channel(false);
+            let public = public::listen(&settings).map(|listener| {
+                let done = until(finished.clone());
+                tokio::spawn(server::serve_all(listener, Arc::clone(&desk), done))
+            });
             let answering = tokio::spawn(server::serve(listener, desk, until(finished)));
             tokio::select! {
                 () = all_gone(&mounts) => {}
@@ -123,6 +128,10 @@ async fn serve(
             }
             watching.abort();
             control_socket::remove(&settings.store);
+            if let Some(public) = public {
+                control_socket::remove_public(&settings.store);
+                public.abort();
+            }
             finish.send_replace(true);
             // A caller that never reads its answer is not waited for.
             let _ = tokio::time::timeout(Duration::from_secs(2), answering).await;

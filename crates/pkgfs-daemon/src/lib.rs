@@ -9,7 +9,7 @@
 //!
 //! Invariants: whoever has the store's lock owns its socket; a mountpoint directory
 //! exists only while it is mounted (rez fills a writable empty directory with whole
-//! copies); only the store's owner and root are answered.
+//! copies); only the store's owner and root change anything.
 
 mod api;
 mod client;
@@ -24,6 +24,7 @@ mod mounts;
 mod outside;
 mod places;
 mod profiles;
+mod public;
 mod rez_settings;
 mod server;
 mod settings;

@@ -23,6 +23,7 @@ use crate::{
     layout::{self, Layout},
     network::network_file_system,
     partial,
+    way::turnable,
 };
 
 /// What the stamp says before the number.
@@ -70,6 +71,9 @@ impl Store {
 fn prepare_dir(dir: &Path) -> Result<PathBuf, StoreError> {
     let refused = |error| refused(dir, error);
     let absolute = std::path::absolute(dir).map_err(refused)?;
+    if let Some(turnable) = turnable(&absolute).map_err(refused)? {
+        return Err(StoreError::Turnable { path: absolute, turnable });
+    }
     if let Some(parent) = absolute.parent() {
         fs::create_dir_all(parent).map_err(refused)?;
     }

@@ -44,7 +44,20 @@ pub(crate) fn finish(result: anyhow::Result<Outcome>) -> ExitCode {
 /// One line on standard error.
 pub(crate) fn note(text: &str) {
     // With standard error closed there is nobody to tell.
-    let _ = writeln!(io::stderr(), "pkgfs: {}", text.trim_end());
+    let _ = writeln!(io::stderr(), "pkgfs: {}", one_line(text));
+}
+
+/// A text as one line that does nothing to a terminal: names in it may be anybody's.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.trim_end().chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
 }
 
 /// Bytes for people: `1.5 MiB`.
@@ -73,6 +86,11 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_with_line_ends_and_escapes_is_told_in_one_line() {
+        assert_eq!(one_line("PKGFS_A\nB\u{1b}[31m is é\n"), "PKGFS_A\\nB\\u{1b}[31m is é");
+    }
 
     #[test]
     fn amounts_are_told_with_a_fitting_unit() {

@@ -41,7 +41,7 @@ pub(crate) fn is_one_name(name: &[u8]) -> bool {
 pub(crate) fn context(input: &[u8]) -> bool {
     let absolute = |location: &str| Some(format!("/bundle/{location}"));
     let handles = context::handles(input, absolute).unwrap_or_default();
-    handles.iter().map(VariantHandle::from_dict).flatten().map(|handle| check(&handle)).count() > 0
+    handles.iter().flat_map(VariantHandle::from_dict).map(|handle| check(&handle)).count() > 0
 }
 
 /// What `rez-config` prints.
@@ -83,9 +83,10 @@ fn name(text: &str) -> bool {
     if let Some(owner) = LockOwner::parse(text) {
         assert!(!owner.pids.is_empty() && !owner.pids.contains(&0), "{owner:?}");
     }
-    // What is printed is printed the same again.
+    // What is printed is a requirement again. Not always the same one: rez does not join all
+    // ranges that touch at the first go (`bar-C..6|>6|fo2`), and neither do we.
     if let Some(printed) = requirement::print(text) {
-        assert_eq!(requirement::print(&printed).as_ref(), Some(&printed), "{text:?}");
+        assert!(requirement::print(&printed).is_some(), "{text:?} is printed as {printed:?}");
     }
     let request = Request::parse(text);
     if let Some(request) = &request {
