@@ -51,3 +51,4 @@ pub use rez_settings::{RezUnavailable, rez_settings};
 pub use settings::{
     OriginKeys, ProfileKeys, RegistrationKeys, RezKeys, RoomKeys, ScrubKeys, Settings,
 };
+pub use startup::turnable;

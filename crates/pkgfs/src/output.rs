@@ -44,20 +44,20 @@ pub(crate) fn finish(result: anyhow::Result<Outcome>) -> ExitCode {
 /// One line on standard error.
 pub(crate) fn note(text: &str) {
     // With standard error closed there is nobody to tell.
-    let _ = writeln!(io::stderr(), "pkgfs: {}", one_line(text));
+    let _ = writeln!(io::stderr(), "pkgfs: {}", harmless(text.trim_end()));
 }
 
-/// A text as one line that does nothing to a terminal: names in it may be anybody's.
-pub(crate) fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for character in text.trim_end().chars() {
-        if character.is_control() {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
+/// A text that does nothing to a terminal but end lines: names in it may be anybody's.
+fn harmless(text: &str) -> String {
+    let mut harmless = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => harmless.push('\n'),
+            control if control.is_control() => harmless.extend(control.escape_default()),
+            other => harmless.push(other),
         }
     }
-    line
+    harmless
 }
 
 /// Bytes for people: `1.5 MiB`.
@@ -88,8 +88,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_line_ends_and_escapes_is_told_in_one_line() {
-        assert_eq!(one_line("PKGFS_A\nB\u{1b}[31m is é\n"), "PKGFS_A\\nB\\u{1b}[31m is é");
+    fn a_name_with_escapes_does_nothing_to_a_terminal() {
+        assert_eq!(harmless("a\u{1b}[31m is é,\n  b\u{9b}\r"), "a\\u{1b}[31m is é,\n  b\\u{9b}\\r");
     }
 
     #[test]

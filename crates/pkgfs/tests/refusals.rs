@@ -228,7 +228,7 @@ fn a_mount_of_another_user() {
     other.run(&["profile", "show", mountpoint]).good();
     // and does nothing for those whose it is not.
     let profiles = other.at("profiles.json");
-    fs::write(&profiles, r#"{"profiles": []}"#).unwrap();
+    fs::write(&profiles, r#"{"pkgfs_profiles": 1, "profiles": []}"#).unwrap();
     let theirs = place.store();
     for order in [
         &["unmount", mountpoint][..],
@@ -240,7 +240,7 @@ fn a_mount_of_another_user() {
         &["unpin", mountpoint, "tool-1.0"],
         &["clean", mountpoint],
         &["verify", mountpoint],
-        &["profile", "import", mountpoint, text(&profiles)],
+        &["profile", "import", text(&profiles), mountpoint],
         &["profile", "clear", mountpoint],
         &["mount", text(&other.mountpoint()), "--store", text(&theirs)],
     ] {

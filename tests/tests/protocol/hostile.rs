@@ -72,8 +72,9 @@ fn a_registration_of_a_gigabyte_is_refused_and_takes_no_memory() {
         rustix::io::pwrite(&pending, b"{}", (1 << 30) - 2).unwrap();
         drop(pending);
         // As a registration.
-        let copy = cache.begin(&handle).unwrap().unwrap();
-        let json = File::options().write(true).open(copy.root.with_extension("json")).unwrap();
+        fs::create_dir_all(cache.place(&handle)).unwrap();
+        drop(File::create(cache.place(&handle).join(".copying-a")).unwrap());
+        let json = File::create(cache.place(&handle).join("a.json")).unwrap();
         assert!(json.set_len(1 << 30).is_err());
         assert!(rustix::io::pwrite(&json, b"{}", (1 << 30) - 2).is_err());
         let block = vec![b' '; 1 << 20];
