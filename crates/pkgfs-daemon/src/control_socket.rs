@@ -3,10 +3,17 @@
 //! The address of a Unix socket holds 108 bytes (unix(7)) and a store's path may be
 //! longer, so both ends go through a descriptor of the directory:
 //! `/proc/self/fd/<n>/control.sock`.
+//!
+//! Nobody but its owner and root gets into a store. A daemon of root's that lets other users into
+//! its mounts answers them at a second socket, in `/run/pkgfs`, where only root makes files.
 
 use std::{
+    fs::{DirBuilder, Permissions},
     io,
-    os::fd::{AsRawFd, OwnedFd},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::{DirBuilderExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
 };
 
@@ -14,6 +21,10 @@ use rustix::fs::{Mode, OFlags};
 use tokio::net::{UnixListener, UnixStream};
 
 const NAME: &str = "control.sock";
+/// Holds the sockets that everybody may use.
+const PUBLIC: &str = "/run/pkgfs";
+/// Digits of a store's digest in the name of its public socket.
+const DIGITS: usize = 16;
 
 /// The socket's path, for people.
 pub(crate) fn path(store: &Path) -> PathBuf {
@@ -31,10 +42,52 @@ pub(crate) fn listen(store: &Path) -> io::Result<UnixListener> {
     UnixListener::bind(address)
 }
 
-/// Connects to the daemon of this store.
+/// Listens to everybody. For root, and the holder of the store's lock.
+pub(crate) fn listen_to_all(store: &Path) -> io::Result<UnixListener> {
+    match DirBuilder::new().mode(0o755).create(PUBLIC) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let path = public(store);
+    if let Some(turnable) = pkgfs_store::turnable(&path)? {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, turnable.to_string()));
+    }
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, Permissions::from_mode(0o666))?;
+    Ok(listener)
+}
+
+/// Takes the public socket away, if there is one.
+pub(crate) fn remove_public(store: &Path) {
+    match std::fs::remove_file(public(store)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(%error, "the public socket could not be removed");
+        }
+        _ => {}
+    }
+}
+
+/// Connects to the daemon of this store: where it answers its owner, or else where it answers all.
 pub(crate) async fn connect(store: &Path) -> io::Result<UnixStream> {
-    let directory = open(store)?;
-    UnixStream::connect(address(&directory)).await
+    let own = match open(store) {
+        Ok(directory) => UnixStream::connect(address(&directory)).await,
+        Err(error) => Err(error),
+    };
+    match own {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            UnixStream::connect(public(store)).await.map_err(|_| error)
+        }
+        connected => connected,
+    }
+}
+
+fn public(store: &Path) -> PathBuf {
+    let digest = blake3::hash(store.as_os_str().as_encoded_bytes()).to_hex();
+    Path::new(PUBLIC).join(format!("{}.sock", &digest[..DIGITS]))
 }
 
 /// Takes the socket away, so that nobody finds a daemon that is about to exit.

@@ -27,6 +27,7 @@ use crate::{
     mounts::{Mounts, blocking},
     outside,
     places::log_path,
+    public,
     server::{self, Desk},
     startup::{self, Opened, Surroundings},
 };
@@ -241,6 +242,10 @@ impl Daemon {
             }
             let watching = tokio::spawn(outside::watch(Arc::clone(&mounts)));
             let (finish, finished) = watch::channel(false);
+            let public = public::listen(&desk.settings).map(|listener| {
+                let done = until(finished.clone());
+                tokio::spawn(server::serve_all(listener, Arc::clone(&desk), done))
+            });
             let answering = tokio::spawn(server::serve(listener, desk, until(finished)));
             let is_succeeded = tokio::select! {
                 () = all_gone(&mounts) => false,
@@ -252,6 +257,10 @@ impl Daemon {
             };
             watching.abort();
             control_socket::remove(&store);
+            if let Some(public) = public {
+                control_socket::remove_public(&store);
+                public.abort();
+            }
             finish.send_replace(true);
             // A caller that never reads its answer is not waited for.
             let _ = tokio::time::timeout(Duration::from_secs(2), answering).await;

@@ -235,5 +235,6 @@ impl Holder {
             remove_mountpoint(&mount.mountpoint);
         }
         control_socket::remove(store);
+        control_socket::remove_public(store);
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! Invariants: whoever has the store's lock owns its socket; a mountpoint directory
 //! exists only while it is mounted (rez fills a writable empty directory with whole
-//! copies); only the store's owner and root are answered.
+//! copies); only the store's owner and root change anything.
 
 mod api;
 mod client;
@@ -25,6 +25,7 @@ mod mounts;
 mod outside;
 mod places;
 mod profiles;
+mod public;
 mod rez_settings;
 mod server;
 mod settings;
@@ -54,3 +55,4 @@ pub use rez_settings::{RezUnavailable, rez_settings};
 pub use settings::{
     OriginKeys, ProfileKeys, RegistrationKeys, RezKeys, RoomKeys, ScrubKeys, Settings,
 };
+pub use startup::turnable;

@@ -11,6 +11,7 @@ use std::{
     sync::Mutex,
 };
 
+use rustix::fs::OFlags;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use crate::DaemonError;
@@ -18,12 +19,16 @@ use crate::DaemonError;
 /// Bytes after which the log is begun anew.
 const LIMIT: u64 = 8 << 20;
 
-/// Opens a log for appending, with its directories.
+/// Opens a log for appending, with its directories; nowhere another user's link leads to.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
+    if let Some(turnable) = pkgfs_store::turnable(path)? {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, turnable.to_string()));
+    }
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
     }
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+    let no_link = OFlags::NOFOLLOW.bits().cast_signed();
+    OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(no_link).open(path)
 }
 
 /// Sends what `tracing` collects to the log, or to the terminal.

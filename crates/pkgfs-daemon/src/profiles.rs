@@ -17,13 +17,10 @@ const MOST_IMPORTED: usize = 512 << 20;
 
 pub(crate) fn routes() -> Router<Arc<Desk>> {
     let imports = post(import).layer(DefaultBodyLimit::max(MOST_IMPORTED));
-    Router::new()
-        .route("/v1/profiles", post(list))
-        .route("/v1/profiles/import", imports)
-        .route("/v1/profiles/clear", post(clear))
+    Router::new().route("/v1/profiles/import", imports).route("/v1/profiles/clear", post(clear))
 }
 
-async fn list(
+pub(crate) async fn list(
     State(desk): State<Arc<Desk>>,
     Json(order): Json<TargetsOrder>,
 ) -> Result<Response, DaemonError> {

@@ -4,7 +4,8 @@
 //! curl --unix-socket STORE/control.sock http://pkgfs/v1/status
 //! ```
 //! The kernel tells who asks (SO_PEERCRED); anyone but the store's owner and root is
-//! refused, whatever the mode of the directories above.
+//! refused, whatever the mode of the directories above. What only tells, and changes nothing, is
+//! told to all on the public socket of a daemon of root's whose mounts let others in.
 
 use std::{path::PathBuf, sync::Arc, time::UNIX_EPOCH};
 
@@ -28,6 +29,7 @@ use crate::{
     mountpoint::Readiness,
     mounts::{Mounts, blocking},
     profiles,
+    public::Bounded,
 };
 
 /// What the requests work on.
@@ -67,16 +69,32 @@ impl Desk {
     }
 }
 
+/// What only tells.
+fn telling() -> Router<Arc<Desk>> {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/variants", get(commands::variants))
+        .route("/v1/list", post(commands::list))
+        .route("/v1/profiles", post(profiles::list))
+}
+
+/// Answers everybody what only tells, until `done` says so.
+pub(crate) async fn serve_all(
+    listener: UnixListener,
+    desk: Arc<Desk>,
+    done: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let router = telling().fallback(not_for_all).with_state(desk);
+    axum::serve(Bounded::new(listener), router).with_graceful_shutdown(done).await
+}
+
 /// Answers until `done` says so, then finishes what it is answering.
 pub(crate) async fn serve(
     listener: UnixListener,
     desk: Arc<Desk>,
     done: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let router = Router::new()
-        .route("/v1/status", get(status))
-        .route("/v1/variants", get(commands::variants))
-        .route("/v1/list", post(commands::list))
+    let router = telling()
         .route("/v1/add", post(commands::add))
         .route("/v1/remove", post(commands::remove))
         .route("/v1/pin", post(commands::pin))
@@ -115,6 +133,16 @@ async fn admit(ConnectInfo(peer): ConnectInfo<Peer>, request: Request, next: Nex
             message: "only the store's owner and root may control this mount: ask them".into(),
         }),
     }
+}
+
+async fn not_for_all() -> Response {
+    refuse(Failure {
+        kind: FailureKind::Forbidden,
+        message:
+            "only the store's owner and root may do that: others may ask for status, list and \
+                  profile show"
+                .into(),
+    })
 }
 
 pub(crate) fn refuse(failure: Failure) -> Response {

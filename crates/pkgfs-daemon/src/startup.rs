@@ -9,7 +9,7 @@ use std::{
 use pkgfs_origin::{Origin, OriginError, OriginSettings};
 use pkgfs_rez::{Locations, RezSettings};
 use pkgfs_rez_worker::{RezWorker, RezWorkerSettings};
-use pkgfs_store::Store;
+use pkgfs_store::{Store, StoreError, Turnable};
 use pkgfs_view::{
     ProfileSettings, RepositoryPlace, ScrubSettings, StoreLimits, Succession, View, ViewSettings,
 };
@@ -32,6 +32,19 @@ pub(crate) struct Surroundings {
     repositories: Vec<RepositoryPlace>,
     /// What had to be said about it, one line each.
     pub(crate) notes: Vec<String>,
+}
+
+/// Why no store may be at this path, if it leads through another user's link: for who is about to
+/// follow links. All else is for [`Store::open`] to tell.
+#[must_use]
+pub fn turnable(store: &Path) -> Option<DaemonError> {
+    let path = store.to_owned();
+    match pkgfs_store::turnable(store) {
+        Ok(Some(turnable @ Turnable::Link { .. })) => {
+            Some(StoreError::Turnable { path, turnable }.into())
+        }
+        _ => None,
+    }
 }
 
 /// Each open file of the mount may hold a descriptor: take all that the system gives.

@@ -79,6 +79,12 @@ impl Attributes {
     pub fn state(&self) -> FileState {
         FileState { size: self.size, mtime: self.mtime }
     }
+
+    /// Whether a file can have them: beyond twelve bits of mode lies its kind, beyond
+    /// 999,999,999 ns the next second.
+    pub(crate) fn are_sound(&self) -> bool {
+        self.mode <= 0o7777 && self.mtime.nanos < 1_000_000_000
+    }
 }
 
 /// One state of a file's content, as far as size and modification time can tell.

@@ -105,11 +105,34 @@ impl Listing {
     ///
     /// # Errors
     /// [`NotAListing`] for anything that [`encode`](Self::encode) of this version did
-    /// not write: another version, cut short, bytes left over, or unsorted.
+    /// not write: another version, cut short, bytes left over, unsorted, or with a name that no
+    /// directory can hold.
     pub fn decode(bytes: &[u8]) -> Result<Self, NotAListing> {
         let [VERSION, body @ ..] = bytes else { return Err(NotAListing) };
         let (listing, rest) = postcard::take_from_bytes::<Self>(body).map_err(|_| NotAListing)?;
         let sorted = listing.entries.is_sorted_by(|a, b| a.name < b.name);
-        if rest.is_empty() && sorted { Ok(listing) } else { Err(NotAListing) }
+        let sound = listing.attributes.are_sound() && listing.entries.iter().all(Entry::is_sound);
+        if rest.is_empty() && sorted && sound { Ok(listing) } else { Err(NotAListing) }
     }
+}
+
+impl Entry {
+    /// Whether it can be a directory's: its name is one name, and where its content lies does
+    /// not depend on where it is read.
+    fn is_sound(&self) -> bool {
+        let lies_somewhere = |source: &[u8]| source.starts_with(b"/") && !source.contains(&0);
+        let target_is_text = match &self.kind {
+            Kind::Link(target) => !target.contains(&0),
+            _ => true,
+        };
+        is_name(&self.name)
+            && self.source.as_deref().is_none_or(lies_somewhere)
+            && target_is_text
+            && self.attributes.are_sound()
+    }
+}
+
+/// Whether these bytes name something in a directory: joined to its path, they never lead out of it.
+fn is_name(name: &[u8]) -> bool {
+    !matches!(name, b"" | b"." | b"..") && !name.iter().any(|byte| matches!(byte, 0 | b'/'))
 }

@@ -23,7 +23,7 @@ fn kind() -> impl Strategy<Value = Kind> {
     prop_oneof![
         Just(Kind::File),
         Just(Kind::Directory),
-        bytes(40).prop_map(Kind::Link),
+        bytes(40).prop_map(|target| Kind::Link(without(&target, b"\0"))),
         Just(Kind::Special(Special::Fifo)),
         Just(Kind::Special(Special::Socket)),
         any::<u64>().prop_map(|number| Kind::Special(Special::CharDevice(number))),
@@ -31,9 +31,49 @@ fn kind() -> impl Strategy<Value = Kind> {
     ]
 }
 
+/// Any bytes that a file may be called.
+fn name() -> impl Strategy<Value = Box<[u8]>> {
+    let is_name = |name: &Box<[u8]>| !matches!(&**name, b"." | b".." | b"");
+    bytes(12).prop_map(|name| without(&name, b"/\0")).prop_filter("a name", is_name)
+}
+
+fn source() -> impl Strategy<Value = Box<[u8]>> {
+    bytes(30).prop_map(|path| [b"/".as_slice(), &without(&path, b"\0")].concat().into())
+}
+
+fn without(bytes: &[u8], unwanted: &[u8]) -> Box<[u8]> {
+    bytes.iter().copied().filter(|byte| !unwanted.contains(byte)).collect()
+}
+
 fn entry() -> impl Strategy<Value = Entry> {
-    (bytes(12), kind(), attributes(), option::of(bytes(30)))
+    (name(), kind(), attributes(), option::of(source()))
         .prop_map(|(name, kind, attributes, source)| Entry { name, kind, attributes, source })
+}
+
+/// A damaged row, or a hostile worker, could have led out of a payload: names were not looked at.
+#[test]
+fn a_listing_with_a_name_that_no_directory_can_hold_is_refused() {
+    let mtime = Timestamp { secs: 3, nanos: 4 };
+    let attributes = Attributes { size: 5, mode: 0o644, uid: 1, gid: 2, mtime };
+    let with = |name: &[u8], kind: Kind, source: Option<&[u8]>, attributes: Attributes| {
+        let (name, source) = (name.into(), source.map(Into::into));
+        let entry = Entry { name, kind, attributes, source };
+        Listing::decode(&Listing::new(attributes, vec![entry]).encode())
+    };
+    assert!(with(b"...", Kind::File, Some(b"/x"), attributes).is_ok());
+    for name in [&b""[..], b".", b"..", b"a/b", b"/", b"a\0b"] {
+        assert_eq!(with(name, Kind::File, None, attributes), Err(NotAListing), "{name:?}");
+    }
+    for source in [&b""[..], b"x", b"../x", b"/a\0b"] {
+        assert_eq!(with(b"a", Kind::File, Some(source), attributes), Err(NotAListing));
+    }
+    let target = Kind::Link(b"a\0b".as_slice().into());
+    assert_eq!(with(b"a", target, None, attributes), Err(NotAListing));
+    let next_second = Timestamp { secs: 3, nanos: 1_000_000_000 };
+    let wrong = Attributes { mtime: next_second, ..attributes };
+    assert_eq!(with(b"a", Kind::File, None, wrong), Err(NotAListing));
+    let wrong = Attributes { mode: 0o10_000, ..attributes };
+    assert_eq!(with(b"a", Kind::File, None, wrong), Err(NotAListing));
 }
 
 /// Stores keep listings for years: the encoding is what `docs/format.md` says, byte by byte.

@@ -22,6 +22,8 @@ pub mod backend;
 mod client;
 mod counters;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod links;
 mod protocol;
 mod settings;

@@ -41,8 +41,8 @@ pub(crate) struct Index {
 }
 
 /// What is kept, name by name.
-#[derive(Serialize, Deserialize)]
-struct Content {
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Content {
     repository: Vec<u8>,
     rules: String,
     families: Vec<(String, Family)>,

@@ -34,6 +34,8 @@
 
 mod directory;
 mod family;
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod observation;
 mod place;

@@ -31,6 +31,17 @@ pub enum StoreError {
         /// Its owner's numeric id.
         owner: u32,
     },
+    /// Another user could make the store's files lie, or be written, elsewhere.
+    #[error(
+        "the store {} cannot be kept from other users, since {turnable}: choose a path with --store that nobody else can change",
+        path.display()
+    )]
+    Turnable {
+        /// The store's directory.
+        path: PathBuf,
+        /// What is wrong on the way to it.
+        turnable: crate::Turnable,
+    },
     /// Something that is not a directory stands in the store's place.
     #[error("the store {} is not a directory: remove it, or choose another path with --store", path.display())]
     NotADirectory {

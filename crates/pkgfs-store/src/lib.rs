@@ -55,6 +55,7 @@ mod staging;
 mod sweep;
 mod usage;
 mod verify;
+mod way;
 
 use std::{
     fs::File,
@@ -75,6 +76,7 @@ pub use registrations::{
 };
 pub use usage::{Recorded, Usage};
 pub use verify::{Scrub, Suspect, Verdict};
+pub use way::{Turnable, turnable};
 
 use caretaker::Caretaker;
 use database::Database;

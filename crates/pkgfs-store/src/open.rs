@@ -24,6 +24,7 @@ use crate::{
     layout::{self, Layout},
     network::network_file_system,
     partial,
+    way::turnable,
 };
 
 /// What the stamp says before the number.
@@ -98,6 +99,14 @@ impl Store {
 fn prepare_dir(dir: &Path) -> Result<PathBuf, StoreError> {
     let refused = |error| refused(dir, error);
     let absolute = std::path::absolute(dir).map_err(refused)?;
+    if let Some(turnable) = turnable(&absolute).map_err(refused)? {
+        // Of two faults, that which another place on the same disk would have, too.
+        let above = absolute.ancestors().skip(1).find(|above| above.is_dir());
+        if let Some(kind) = above.and_then(|above| network_file_system(above).ok().flatten()) {
+            return Err(StoreError::OnNetworkFileSystem { path: absolute, kind });
+        }
+        return Err(StoreError::Turnable { path: absolute, turnable });
+    }
     if let Some(parent) = absolute.parent() {
         fs::create_dir_all(parent).map_err(refused)?;
     }

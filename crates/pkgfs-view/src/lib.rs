@@ -26,6 +26,8 @@ mod commanded;
 mod definitions;
 mod error;
 mod foresight;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handles;
 mod hydration;
 mod ledger;

@@ -34,6 +34,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::exchange::{ExchangedFile, ExchangedProfile, ProfileList};
+pub(crate) use self::record::Record;
 use self::{ahead::Ahead, run::Limits};
 use crate::{FetchedAhead, View, hydration::SMALL};
 

@@ -156,7 +156,7 @@ impl View {
         pid: u32,
     ) -> Result<SlotId, NotRegistered> {
         let _guard = self.lock.exclusive(pid).await?;
-        let Candidate { handle, root, root_mtime } = candidate;
+        let Candidate { handle, root, root_attributes } = candidate;
         let key = handle.to_json();
         let path = LevelPath::of_handle(&handle);
         let stem = {
@@ -192,7 +192,7 @@ impl View {
         if let Some(mut slot) = registry.slot_mut(id) {
             // Nothing is known of its tree yet that could be outdated.
             slot.checked = Some(Instant::now());
-            slot.root_mtime = Some(root_mtime);
+            slot.root_attributes = Some(root_attributes);
         }
         Ok(id)
     }
@@ -259,7 +259,7 @@ impl View {
             slot.copying = None;
             slot.payload = Payload::Served;
             slot.root = Some(candidate.root);
-            slot.root_mtime = Some(candidate.root_mtime);
+            slot.root_attributes = Some(candidate.root_attributes);
             (slot.level, slot.stem.clone())
         };
         self.notices.name(Node::Level(level.0).into(), level.1.as_bytes());

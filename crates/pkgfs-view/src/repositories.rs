@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use pkgfs_manifest::Timestamp;
+use pkgfs_manifest::Attributes;
 use pkgfs_origin::{Origin, OriginError};
 use pkgfs_rez::{Locations, Refusal, RezSettings, VariantError, VariantHandle};
 use pkgfs_rez_worker::{RezError, RezWorker};
@@ -27,7 +27,7 @@ pub(crate) struct Candidate {
     pub handle: VariantHandle,
     pub root: PathBuf,
     /// When the root's directory was last changed.
-    pub root_mtime: Timestamp,
+    pub root_attributes: Attributes,
 }
 
 /// Why a variant is not offered.
@@ -65,7 +65,7 @@ pub(crate) struct Repositories {
 enum Root {
     Absent,
     NotADirectory,
-    Directory { device: u64, mtime: Timestamp },
+    Directory { device: u64, attributes: Attributes },
 }
 
 impl Repositories {
@@ -259,8 +259,8 @@ impl Repositories {
         if let Some(refusal) = refuse(false) {
             return Err(refused(refusal));
         }
-        let (device, root_mtime) = match self.root(&root).await? {
-            Root::Directory { device, mtime } => (device, mtime),
+        let (device, root_attributes) = match self.root(&root).await? {
+            Root::Directory { device, attributes } => (device, attributes),
             Root::NotADirectory => {
                 return Err(told(&format!("its root {} is not a directory", root.display())));
             }
@@ -271,13 +271,13 @@ impl Repositories {
         if let Some(refusal) = refuse(device == self.store_device) {
             return Err(refused(refusal));
         }
-        Ok(Candidate { handle: spelled, root, root_mtime })
+        Ok(Candidate { handle: spelled, root, root_attributes })
     }
 
     async fn root(&self, root: &Path) -> Result<Root, OriginError> {
         let look = async || match self.origin.stat(root).await {
             Ok(stat) if stat.is_dir() => {
-                Ok(Root::Directory { device: stat.device, mtime: stat.attributes.mtime })
+                Ok(Root::Directory { device: stat.device, attributes: stat.attributes })
             }
             Ok(_) | Err(OriginError::NotADirectory { .. }) => Ok(Root::NotADirectory),
             Err(OriginError::NotFound { .. }) => Ok(Root::Absent),

@@ -55,10 +55,10 @@ impl View {
         let mut registry = self.registry.lock();
         let mut slot = registry.slot_mut(id).ok_or(ViewError::NotFound)?;
         match sealed {
-            Ok(mtime) => {
+            Ok(attributes) => {
                 slot.payload = Payload::Sealed;
                 slot.root = root;
-                slot.root_mtime = Some(mtime);
+                slot.root_attributes = attributes;
             }
             Err(error) => {
                 // As it was: rez sees the failure, and its mark ages into "stalled".
@@ -80,17 +80,17 @@ fn seal_tree(
     store: &Store,
     registration: RegistrationId,
     root: Option<&Path>,
-) -> Result<Timestamp, StoreError> {
+) -> Result<Option<Attributes>, StoreError> {
     let staging = store.staging_dir(registration);
     let anchor = root.unwrap_or(&staging).to_path_buf();
-    let mut mtime = Timestamp::default();
+    let mut own = None;
     let mut adopted = BTreeSet::new();
     let mut pending = vec![PathBuf::new()];
     while let Some(below) = pending.pop() {
         let here = staging.join(&below);
         let (listing, carried) = seal_directory(store, &here)?;
         if below.as_os_str().is_empty() {
-            mtime = listing.attributes().mtime;
+            own = Some(*listing.attributes());
         }
         let directories = listing.entries().iter().filter(|entry| entry.kind == Kind::Directory);
         pending.extend(
@@ -119,7 +119,7 @@ fn seal_tree(
     }
     store.set_state(registration, RegistrationState::Sealed)?;
     store.protect(&adopted)?;
-    Ok(mtime)
+    Ok(own)
 }
 
 /// A copy under way takes no extended attributes: origin is not asked for any later, when it may

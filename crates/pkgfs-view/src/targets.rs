@@ -73,6 +73,11 @@ impl Reading {
     }
 }
 
+/// Whether a text can be a target, or why not.
+pub(crate) fn check(text: &str) -> Result<(), String> {
+    Reading::of(text).map(drop)
+}
+
 impl View {
     /// The registered variants that targets mean.
     pub(crate) fn registered(&self, targets: &[Target]) -> Chosen {

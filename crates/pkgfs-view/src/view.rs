@@ -297,8 +297,18 @@ impl View {
             Part::Json => slot.json.as_ref().map(|json| file(json, slot.shown_mtime())),
             Part::Copying => slot.copying.as_ref().map(|mark| file(mark, mark.mtime)),
             Part::Payload if slot.payload.is_tree() => {
-                let mtime = slot.root_mtime.unwrap_or(slot.created);
-                Some(NodeAttributes { mtime, ..self.level_attributes(node) })
+                let own = self.level_attributes(node);
+                let Some(root) = slot.root_attributes else {
+                    return Some(NodeAttributes { mtime: slot.created, ..own });
+                };
+                let shown = NodeAttributes { mtime: root.mtime, ..own };
+                if !self.settings.shared {
+                    return Some(shown);
+                }
+                // Who gets in is for origin to say. That all may write is what rez asks for before
+                // it moves a payload away; nothing can be made in it.
+                let mode = root.mode & 0o5555 | own.mode & 0o222;
+                Some(NodeAttributes { mode, uid: root.uid, gid: root.gid, ..shown })
             }
             Part::Payload => None,
         }

@@ -10,6 +10,7 @@ mod layers;
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fmt, io,
     path::{Path, PathBuf},
 };
@@ -77,23 +78,13 @@ pub(crate) enum ConfigError {
 
 /// Reads all layers.
 pub(crate) fn load(flags: &SettingFlags) -> Result<InForce, ConfigError> {
-    let mut reading = Reading {
-        merged: Config::builder(),
-        known: keys::all(),
-        in_force: InForce { settings: Settings::default(), origins: BTreeMap::new() },
-    };
-    for key in &reading.known {
-        reading.in_force.origins.insert(key.clone(), Place::Default);
-    }
+    let mut reading = Reading::new();
     let given = layers::given_file(flags.file.path.as_deref());
     for (path, required) in layers::files(given.as_deref()) {
         reading.file(&path, required)?;
     }
-    for variable in Variable::of_environment(&reading.known)? {
-        reading.layer(&Place::Variable(variable.name.clone()), variable)?;
-    }
-    let mut in_force = reading.in_force;
-    absolute_paths(&mut in_force)?;
+    reading.variables(std::env::vars_os())?;
+    let mut in_force = reading.end()?;
     apply(flags, &mut in_force)?;
     Ok(in_force)
 }
@@ -103,20 +94,48 @@ pub(crate) fn load_with(file: &FileFlag) -> Result<InForce, ConfigError> {
     load(&SettingFlags { file: FileFlag { path: file.path.clone() }, ..SettingFlags::default() })
 }
 
-struct Reading {
+/// Layers as they are read, one over the other.
+pub(crate) struct Reading {
     merged: config::ConfigBuilder<config::builder::DefaultState>,
     known: Vec<String>,
     in_force: InForce,
 }
 
 impl Reading {
+    pub(crate) fn new() -> Self {
+        let known = keys::all();
+        let origins = known.iter().map(|key| (key.clone(), Place::Default)).collect();
+        let in_force = InForce { settings: Settings::default(), origins };
+        Self { merged: Config::builder(), known, in_force }
+    }
+
     fn file(&mut self, path: &Path, required: bool) -> Result<(), ConfigError> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if !required && is_absent(&error) => return Ok(()),
             Err(source) => return Err(ConfigError::Unreadable { path: path.to_owned(), source }),
         };
-        self.layer(&Place::File(path.to_owned()), File::from_str(&text, FileFormat::Toml))
+        self.text(path, &text)
+    }
+
+    pub(crate) fn text(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
+        self.layer(&Place::File(path.to_owned()), File::from_str(text, FileFormat::Toml))
+    }
+
+    pub(crate) fn variables(
+        &mut self,
+        set: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<(), ConfigError> {
+        for variable in Variable::among(set, &self.known)? {
+            self.layer(&Place::Variable(variable.name.clone()), variable)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn end(self) -> Result<InForce, ConfigError> {
+        let mut in_force = self.in_force;
+        absolute_paths(&mut in_force)?;
+        Ok(in_force)
     }
 
     fn layer<S>(&mut self, place: &Place, source: S) -> Result<(), ConfigError>

@@ -44,7 +44,20 @@ pub(crate) fn finish(result: anyhow::Result<Outcome>) -> ExitCode {
 /// One line on standard error.
 pub(crate) fn note(text: &str) {
     // With standard error closed there is nobody to tell.
-    let _ = writeln!(io::stderr(), "pkgfs: {}", text.trim_end());
+    let _ = writeln!(io::stderr(), "pkgfs: {}", harmless(text.trim_end()));
+}
+
+/// A text that does nothing to a terminal but end lines: names in it may be anybody's.
+fn harmless(text: &str) -> String {
+    let mut harmless = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => harmless.push('\n'),
+            control if control.is_control() => harmless.extend(control.escape_default()),
+            other => harmless.push(other),
+        }
+    }
+    harmless
 }
 
 /// Bytes for people: `1.5 MiB`.
@@ -73,6 +86,11 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_with_escapes_does_nothing_to_a_terminal() {
+        assert_eq!(harmless("a\u{1b}[31m is é,\n  b\u{9b}\r"), "a\\u{1b}[31m is é,\n  b\\u{9b}\\r");
+    }
 
     #[test]
     fn amounts_are_told_with_a_fitting_unit() {

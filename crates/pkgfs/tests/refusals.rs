@@ -218,10 +218,117 @@ fn a_mount_of_another_user() {
     place.mount(&["--allow-other"]).good();
     let other = Place::of_ordinary_user();
     let mountpoint = place.mountpoint();
-    other.run(&["unmount", text(&mountpoint)]).refused(&["another user", "owner and root"]);
+    let mountpoint = text(&mountpoint);
+    // A system daemon tells everybody how it does,
+    let status = other.run(&["status", mountpoint, "--json"]).good().out;
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    let pid = status["mounts"][0]["daemon"]["pid"].as_i64();
+    assert_eq!(pid, Some(place.daemon_pid().into()), "{status}");
+    other.run(&["list", mountpoint]).good();
+    other.run(&["profile", "show", mountpoint]).good();
+    // and does nothing for those whose it is not.
+    let profiles = other.at("profiles.json");
+    fs::write(&profiles, r#"{"pkgfs_profiles": 1, "profiles": []}"#).unwrap();
+    let theirs = place.store();
+    for order in [
+        &["unmount", mountpoint][..],
+        &["flush", mountpoint],
+        &["add", mountpoint, "tool-1.0"],
+        &["remove", mountpoint, "tool-1.0"],
+        &["warm", mountpoint, "tool-1.0"],
+        &["pin", mountpoint, "tool-1.0"],
+        &["unpin", mountpoint, "tool-1.0"],
+        &["clean", mountpoint],
+        &["verify", mountpoint],
+        &["profile", "import", text(&profiles), mountpoint],
+        &["profile", "clear", mountpoint],
+        &["mount", text(&other.mountpoint()), "--store", text(&theirs)],
+    ] {
+        let ran = other.run(order);
+        assert!(ran.err.contains("owner and root"), "{order:?}: {ran:?}");
+        ran.refused(&[]);
+    }
+    place.unmount(&[]).good();
+    place.assert_nothing_left();
+}
+
+#[test]
+fn a_mount_that_lets_nobody_else_in_tells_others_nothing() {
+    needs_root();
+    let place = Place::new();
+    fs::set_permissions(place.at(""), fs::Permissions::from_mode(0o755)).unwrap();
+    place.mount(&[]).good();
+    let other = Place::of_ordinary_user();
+    let mountpoint = place.mountpoint();
+    other.run(&["flush", text(&mountpoint)]).refused(&["another user", "owner and root"]);
     let table = other.run(&["status", text(&mountpoint)]).good().out;
     assert!(table.contains("mounted by another user"), "{table}");
     place.unmount(&[]).good();
+    place.assert_nothing_left();
+}
+
+/// An empty directory of root's, and a place in which somebody else planted a link to it.
+fn planted(place: &Place, at: &str) -> std::path::PathBuf {
+    let target = place.at("target");
+    fs::create_dir(&target).unwrap();
+    std::os::unix::fs::symlink(&target, place.at(at)).unwrap();
+    std::os::unix::fs::lchown(place.at(at), Some(65534), Some(65534)).unwrap();
+    target
+}
+
+fn is_empty(directory: &std::path::Path) -> bool {
+    fs::read_dir(directory).unwrap().next().is_none()
+}
+
+#[test]
+fn a_store_is_not_made_where_another_users_link_leads() {
+    needs_root();
+    let place = Place::new();
+    let target = planted(&place, "store");
+    place.mount(&[]).refused(&["cannot be kept from other users", "user 65534", "--store"]);
+    fs::remove_file(place.store()).unwrap();
+    std::os::unix::fs::symlink(&target, place.at("above")).unwrap();
+    std::os::unix::fs::lchown(place.at("above"), Some(65534), Some(65534)).unwrap();
+    let (mountpoint, store) = (place.mountpoint(), place.at("above/store"));
+    place
+        .run(&["mount", text(&mountpoint), "--store", text(&store)])
+        .refused(&["cannot be kept from other users", "above"]);
+    assert!(is_empty(&target));
+    place.assert_nothing_left();
+}
+
+#[test]
+fn a_store_of_roots_is_not_made_where_others_can_put_another_in_its_place() {
+    needs_root();
+    let place = Place::new();
+    let open = place.at("open");
+    fs::create_dir(&open).unwrap();
+    let (mountpoint, store) = (place.mountpoint(), open.join("store"));
+    let order = ["mount", text(&mountpoint), "--store", text(&store)];
+    for mode in [0o777, 0o757] {
+        fs::set_permissions(&open, fs::Permissions::from_mode(mode)).unwrap();
+        place.run(&order).refused(&["cannot be kept from other users", "open", "--store"]);
+        assert!(is_empty(&open));
+    }
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+    std::os::unix::fs::chown(&open, Some(65534), None).unwrap();
+    place.run(&order).refused(&["cannot be kept from other users", "user 65534"]);
+    assert!(is_empty(&open));
+    // As in /tmp: others make files there, but take none away that are not theirs.
+    std::os::unix::fs::chown(&open, Some(0), None).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o1777)).unwrap();
+    place.run(&order).good();
+    place.unmount(&[]).good();
+    place.assert_nothing_left();
+}
+
+#[test]
+fn a_log_is_not_written_where_another_users_link_leads() {
+    needs_root();
+    let place = Place::new();
+    let target = planted(&place, "state/pkgfs");
+    place.mount(&[]).refused(&["cannot write the log", "user 65534", "XDG_STATE_HOME"]);
+    assert!(is_empty(&target));
     place.assert_nothing_left();
 }
 

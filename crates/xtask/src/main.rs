@@ -8,6 +8,7 @@
 mod bench;
 mod check;
 mod demo;
+mod fuzz;
 mod process;
 mod setup;
 mod soak;
@@ -33,6 +34,8 @@ enum Task {
     Check(check::Options),
     /// Set up, build and run every test, mounts and rez included.
     Test(test::Options),
+    /// Give every parser inputs that are searched for by what code they reach.
+    Fuzz(fuzz::Options),
     /// Build the Python package as a wheel.
     Wheel(wheel::Options),
     /// Measure pkgfs beside the local disk, shared storage, rez and rclone.
@@ -48,6 +51,7 @@ fn main() -> std::process::ExitCode {
         Task::Setup => setup::run().map(|_| ()),
         Task::Check(options) => check::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Wheel(options) => wheel::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Soak(options) => soak::run(&options),

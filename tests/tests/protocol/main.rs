@@ -5,6 +5,7 @@
 
 mod actions;
 mod copy_in;
+mod hostile;
 mod lock;
 mod lock_file;
 mod look_up;

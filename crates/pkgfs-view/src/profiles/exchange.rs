@@ -184,25 +184,44 @@ impl View {
 
     /// A profile from elsewhere, as it is kept here, and its variant as rez writes it.
     fn stored(&self, profile: &ExchangedProfile) -> Result<(String, Profile), String> {
-        let told = if profile.uri.is_empty() { "a profile" } else { &profile.uri };
-        let handle = VariantHandle::from_dict(&profile.handle)
-            .map_err(|error| format!("{told}: {error}"))?;
-        let context = &profile.context;
+        let (handle, record) = profile.read()?;
+        let handle = self.settings.locations.at_canonical(&handle);
+        let stored = Profile {
+            handle_key: handle.to_json(),
+            context: profile.context.clone(),
+            used: Timestamp::now(),
+            record: record.encode(),
+        };
+        Ok((handle.uri(), stored))
+    }
+}
+
+impl ExchangedProfile {
+    /// What it is of, and what is kept of it; or why it is refused.
+    pub(crate) fn read(&self) -> Result<(VariantHandle, Record), String> {
+        let told = if self.uri.is_empty() { "a profile" } else { &self.uri };
+        let handle =
+            VariantHandle::from_dict(&self.handle).map_err(|error| format!("{told}: {error}"))?;
+        let context = &self.context;
         let is_digest = context.len() == CONTEXT_LENGTH
             && context.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if !is_digest && !context.is_empty() {
             return Err(format!("{told}: {context:?} names no context"));
         }
-        let items = profile.files.iter().take(MOST_ITEMS).filter_map(ExchangedFile::item);
-        let record = Record::new(profile.launches, items.collect());
-        let handle = self.settings.locations.at_canonical(&handle);
-        let stored = Profile {
-            handle_key: handle.to_json(),
-            context: context.clone(),
-            used: Timestamp::now(),
-            record: record.encode(),
-        };
-        Ok((handle.uri(), stored))
+        let items = self.files.iter().take(MOST_ITEMS).filter_map(ExchangedFile::item);
+        Ok((handle, Record::new(self.launches, items.collect())))
+    }
+
+    /// What is kept of a variant, as it is told. When and in which context is for the caller.
+    pub(crate) fn of(handle: &VariantHandle, record: &Record) -> Self {
+        Self {
+            uri: handle.uri(),
+            handle: handle.to_dict(),
+            context: String::new(),
+            launches: record.launches(),
+            used: 0,
+            files: record.items().iter().map(ExchangedFile::of).collect(),
+        }
     }
 }
 
@@ -212,14 +231,10 @@ fn read(key: &str) -> Option<VariantHandle> {
 }
 
 fn told(profile: &Profile, record: &Record) -> Option<ExchangedProfile> {
-    let handle = read(&profile.handle_key)?;
     Some(ExchangedProfile {
-        uri: handle.uri(),
-        handle: handle.to_dict(),
         context: profile.context.clone(),
-        launches: record.launches(),
         used: profile.used.secs,
-        files: record.items().iter().map(ExchangedFile::of).collect(),
+        ..ExchangedProfile::of(&read(&profile.handle_key)?, record)
     })
 }
 

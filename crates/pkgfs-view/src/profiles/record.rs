@@ -133,6 +133,20 @@ impl Record {
         Ok(Self::new(launches, items))
     }
 
+    /// Checks that it is within its bounds and in its order.
+    pub(crate) fn assert_sound(&self) {
+        let mut seen = HashSet::new();
+        assert!(self.items.len() <= MOST_ITEMS);
+        assert!(self.items.iter().map(|item| item.path.len()).sum::<usize>() <= MOST_NAMES);
+        assert!(self.items.is_sorted_by_key(|item| item.rank));
+        for item in &self.items {
+            assert!(is_path(&item.path) && seen.insert(&item.path), "{item:?}");
+            assert!(item.spans.len() <= MOST_SPANS && item.missed < FEW * WHOLE, "{item:?}");
+            assert!(item.spans.is_sorted_by(|a, b| a.end < b.start), "{item:?}");
+            assert!(item.spans.iter().all(|span| !span.is_empty() && span.end <= item.size));
+        }
+    }
+
     fn bound(&mut self) {
         self.items.retain(|item| item.missed < FEW * WHOLE && is_path(&item.path));
         // Those that were touched last come first, so that they stay.
@@ -159,15 +173,23 @@ impl Record {
 /// Both, the spans nearest to each other made one where there are too many.
 fn union(one: &[Range<u64>], other: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut spans = Spans::default();
-    one.iter().chain(other).for_each(|span| spans.add(span.clone()));
-    let mut spans = spans.into_ranges();
-    while spans.len() > MOST_SPANS {
-        let gap = |at: &usize| spans[at + 1].start - spans[*at].end;
-        let Some(nearest) = (0..spans.len() - 1).min_by_key(gap) else { break };
-        spans[nearest].end = spans[nearest + 1].end;
-        spans.remove(nearest + 1);
+    // In order, each is added at the end: nothing has to be moved for it.
+    let mut all: Vec<_> = one.iter().chain(other).cloned().collect();
+    all.sort_unstable_by_key(|span| span.start);
+    all.into_iter().for_each(|span| spans.add(span));
+    let spans = spans.into_ranges();
+    if spans.len() <= MOST_SPANS {
+        return spans;
     }
-    spans
+    // The widest gaps stay, all others are closed: a profile from elsewhere may have millions.
+    let gap = |at: usize| spans[at].start - spans[at - 1].end;
+    let mut after: Vec<usize> = (1..spans.len()).collect();
+    after.sort_unstable_by_key(|at| (std::cmp::Reverse(gap(*at)), *at));
+    after.truncate(MOST_SPANS - 1);
+    after.sort_unstable();
+    let starts = std::iter::once(0).chain(after.iter().copied());
+    let ends = after.iter().copied().chain([spans.len()]);
+    starts.zip(ends).map(|(first, end)| spans[first].start..spans[end - 1].end).collect()
 }
 
 /// Whether these bytes name something below a directory.

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Instant};
 
-use pkgfs_manifest::Timestamp;
+use pkgfs_manifest::{Attributes, Timestamp};
 use pkgfs_rez::VariantHandle;
 use pkgfs_store::RegistrationId;
 
@@ -53,8 +53,8 @@ pub(crate) struct Slot {
     pub registration: Option<RegistrationId>,
     /// The variant's root at origin, where it is known.
     pub root: Option<PathBuf>,
-    /// When the payload's root directory was last changed, once that is known.
-    pub root_mtime: Option<Timestamp>,
+    /// What the payload's root directory is at origin, once that is known.
+    pub root_attributes: Option<Attributes>,
     pub created: Timestamp,
     /// Last use of the payload; the json shows the later of this and its own time.
     pub used: Timestamp,
@@ -77,7 +77,7 @@ impl Slot {
             handle: None,
             registration: None,
             root: None,
-            root_mtime: None,
+            root_attributes: None,
             created: Timestamp::now(),
             used: Timestamp::default(),
             checked: None,

@@ -122,7 +122,7 @@ impl View {
         }
         let part = part_of(entry);
         if part == Part::Payload {
-            self.recall_root(id)?;
+            self.recall_root(id).await?;
         }
         let (shown, staged) = {
             let registry = self.registry.lock();
@@ -164,7 +164,7 @@ impl View {
             }
             Node::Slot(id, part) => {
                 if part == Part::Payload {
-                    self.recall_root(id)?;
+                    self.recall_root(id).await?;
                 }
                 let registry = self.registry.lock();
                 let shown = registry.slot(id).and_then(|s| self.slot_attributes(id, part, s));
@@ -228,23 +228,29 @@ impl View {
         if let Some(Node::Slot(id, _)) = node.decode()
             && let Some(mut slot) = self.registry.lock().slot_mut(id)
         {
-            slot.root_mtime = Some(listed.listing.attributes().mtime);
+            slot.root_attributes = Some(*listed.listing.attributes());
         }
         Ok(Some(listed))
     }
 
-    /// What the store knows of the root of a payload, after a restart.
-    fn recall_root(&self, id: SlotId) -> Result<(), ViewError> {
+    /// What the root of a payload is, after a restart: what the store knows of it. Where others are
+    /// let in, origin is asked before they are: without its listing nothing in it is local anyway.
+    async fn recall_root(&self, id: SlotId) -> Result<(), ViewError> {
         let unknown = {
             let registry = self.registry.lock();
-            let slot = registry.slot(id).filter(|slot| slot.root_mtime.is_none());
-            slot.and_then(|slot| slot.registration)
+            let slot = registry.slot(id).filter(|slot| slot.root_attributes.is_none());
+            slot.and_then(|slot| Some((slot.registration?, slot.payload, slot.root.clone())))
         };
-        let Some(registration) = unknown else { return Ok(()) };
-        if let Some(root) = self.payloads.known(registration, b"")?
-            && let Some(mut slot) = self.registry.lock().slot_mut(id)
-        {
-            slot.root_mtime = Some(root.listing.attributes().mtime);
+        let Some((registration, payload, root)) = unknown else { return Ok(()) };
+        let attributes = match (self.payloads.known(registration, b"")?, root) {
+            (Some(known), _) => *known.listing.attributes(),
+            (None, Some(root)) if self.settings.shared && payload == Payload::Served => {
+                self.origin.stat(&root).await?.attributes
+            }
+            _ => return Ok(()),
+        };
+        if let Some(mut slot) = self.registry.lock().slot_mut(id) {
+            slot.root_attributes = Some(attributes);
         }
         Ok(())
     }

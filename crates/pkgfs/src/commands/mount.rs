@@ -34,6 +34,9 @@ pub(crate) fn run(arguments: &MountArguments) -> anyhow::Result<Outcome> {
         }
         Ok(path)
     };
+    if let Some(turnable) = pkgfs_daemon::turnable(&settings.store) {
+        bail!(turnable);
+    }
     settings.store = place(&settings.store)?;
     let mountpoint = place(&mountpoint)?;
     if let Some(path) = settings.repositories.iter().find(|path| path.to_str().is_none()) {

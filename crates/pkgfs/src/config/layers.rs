@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     path::{Path, PathBuf},
 };
 
@@ -49,12 +50,15 @@ pub(super) struct Variable {
 }
 
 impl Variable {
-    /// All that are set. An unknown one is an error: a misspelt setting must not be
-    /// passed over.
-    pub(super) fn of_environment(known: &[String]) -> Result<Vec<Self>, ConfigError> {
+    /// All that are settings. An unknown one is an error: a misspelt setting must not
+    /// be passed over.
+    pub(super) fn among(
+        variables: impl Iterator<Item = (OsString, OsString)>,
+        known: &[String],
+    ) -> Result<Vec<Self>, ConfigError> {
         let name_of = |key: &String| format!("{PREFIX}{}", key.replace('.', "_").to_uppercase());
         let mut set = Vec::new();
-        for (name, text) in env::vars_os() {
+        for (name, text) in variables {
             let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
                 continue;
             };

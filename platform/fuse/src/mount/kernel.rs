@@ -1,9 +1,6 @@
 //! Mounting with mount(2), for a process that may.
 
-use std::os::{
-    fd::{AsRawFd, OwnedFd},
-    unix::ffi::OsStrExt,
-};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use rustix::{
     fs::{Mode, OFlags},
@@ -15,6 +12,10 @@ use rustix::{
 use super::{FSTYPE, MountError, MountRequest, c_string};
 
 pub(super) fn mount(request: &MountRequest<'_>) -> Result<OwnedFd, MountError> {
+    let refused = |errno| MountError::Refused {
+        mountpoint: request.mountpoint.to_owned(),
+        reason: std::io::Error::from(errno).to_string(),
+    };
     let device = rustix::fs::open("/dev/fuse", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
         .map_err(|errno| match errno {
             Errno::NOENT | Errno::NODEV | Errno::NXIO => MountError::DeviceMissing,
@@ -29,7 +30,11 @@ pub(super) fn mount(request: &MountRequest<'_>) -> Result<OwnedFd, MountError> {
         getegid().as_raw(),
         if request.allow_other { ",allow_other" } else { "" },
     );
-    let target = c_string(request.mountpoint.as_os_str().as_bytes(), request.mountpoint)?;
+    // By its descriptor: were a link put there meanwhile, the mount would go where it leads.
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(request.mountpoint, flags, Mode::empty()).map_err(refused)?;
+    let target = format!("/proc/self/fd/{}", directory.as_raw_fd());
+    let target = c_string(target.as_bytes(), request.mountpoint)?;
     let source = c_string(request.source.as_bytes(), request.mountpoint)?;
     let options = c_string(options.as_bytes(), request.mountpoint)?;
     rustix::mount::mount(
@@ -39,9 +44,6 @@ pub(super) fn mount(request: &MountRequest<'_>) -> Result<OwnedFd, MountError> {
         MountFlags::NOSUID | MountFlags::NODEV,
         options.as_c_str(),
     )
-    .map_err(|errno| MountError::Refused {
-        mountpoint: request.mountpoint.to_owned(),
-        reason: std::io::Error::from(errno).to_string(),
-    })?;
+    .map_err(refused)?;
     Ok(device)
 }

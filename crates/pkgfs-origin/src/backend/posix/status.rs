@@ -19,8 +19,14 @@ pub(super) fn attributes(stat: &Stat) -> Attributes {
         mode: (stat.st_mode & 0o7777) as u16,
         uid: stat.st_uid,
         gid: stat.st_gid,
-        mtime: Timestamp { secs: stat.st_mtime, nanos: stat.st_mtime_nsec as u32 },
+        mtime: moment(stat.st_mtime, stat.st_mtime_nsec as u32),
     }
+}
+
+/// What storage says of a time. A server may send more nanoseconds than a second has, and clients
+/// pass that on: a listing would be refused for it.
+fn moment(secs: i64, nanos: u32) -> Timestamp {
+    Timestamp { secs, nanos: nanos.min(999_999_999) }
 }
 
 pub(super) fn name_kind(stat: &Stat) -> NameKind {
@@ -71,7 +77,7 @@ pub(super) fn state(
     };
     let mask = StatxFlags::TYPE | StatxFlags::SIZE | StatxFlags::MTIME;
     let found = statx(file, c"", AtFlags::EMPTY_PATH | sync, mask)?;
-    let mtime = Timestamp { secs: found.stx_mtime.tv_sec, nanos: found.stx_mtime.tv_nsec };
+    let mtime = moment(found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec);
     let kind = FileType::from_raw_mode(found.stx_mode.into());
     Ok((kind, FileState { size: found.stx_size, mtime }))
 }
