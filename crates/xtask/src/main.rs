@@ -7,6 +7,7 @@
 
 mod bench;
 mod check;
+mod crash_points;
 mod demo;
 mod process;
 mod setup;
@@ -32,6 +33,8 @@ enum Task {
     Check(check::Options),
     /// Set up, build and run every test, mounts and rez included.
     Test(test::Options),
+    /// End the store at each of its system calls, and damage its database in many ways.
+    CrashPoints(crash_points::Options),
     /// Build the Python package as a wheel.
     Wheel(wheel::Options),
     /// Measure pkgfs beside the local disk, shared storage, rez and rclone.
@@ -45,6 +48,7 @@ fn main() -> std::process::ExitCode {
         Task::Setup => setup::run().map(|_| ()),
         Task::Check(options) => check::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::CrashPoints(options) => crash_points::run(&options),
         Task::Wheel(options) => wheel::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Demo(options) => demo::run(&options),

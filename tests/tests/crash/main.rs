@@ -14,5 +14,7 @@ mod restless;
 mod storage_fails;
 mod storage_gone;
 mod store;
+mod store_lost;
+mod store_refuses;
 mod wedged;
 mod worker_killed;
