@@ -18,7 +18,7 @@ use std::{
 };
 
 use pkgfs_manifest::{BlobDigest, Timestamp};
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 use rustix::fs::OFlags;
 
 use crate::{Partial, RegistrationId, Store, StoreError, columns::Digest, database::lock};
@@ -39,7 +39,7 @@ pub(crate) enum Placing {
 
 impl Store {
     /// Opens a blob for reading. Nothing if its file is not there: it was lost behind
-    /// our back, and [`forget_blob`](Self::forget_blob) lets it be fetched anew.
+    /// our back, and [`condemn`](Self::condemn) lets it be fetched anew.
     ///
     /// # Errors
     /// When it is there and cannot be opened.
@@ -52,26 +52,10 @@ impl Store {
         }
     }
 
-    /// Forgets a blob whose file was lost, and all contents that refer to it. Does
-    /// nothing if the file is there (again).
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub fn forget_blob(&self, digest: &BlobDigest) -> Result<(), StoreError> {
-        let _placing = lock(&self.placing);
-        if self.is_placed(digest)? {
-            return Ok(());
-        }
-        self.database.write(|transaction| {
-            let digest = Digest(*digest);
-            transaction
-                .prepare_cached("DELETE FROM contents WHERE digest = ?1")?
-                .execute([&digest])?;
-            transaction
-                .prepare_cached("DELETE FROM blobs WHERE digest = ?1")?
-                .execute([&digest])?;
-            Ok(())
-        })
+    /// The error of who could not read a blob.
+    #[must_use]
+    pub fn unreadable(&self, digest: &BlobDigest, source: io::Error) -> StoreError {
+        StoreError::io("read", &self.layout.blob(digest), source)
     }
 
     /// Makes a blob of a finished file of a staging tree: hashes it, syncs it and gives it its place,
@@ -193,7 +177,7 @@ impl Store {
         let mut changed = BTreeSet::new();
         for (digest, from) in files {
             let dir = self.layout.blob_dir(digest);
-            if changed.insert(dir.clone()) && make_dir(&dir)? {
+            if changed.insert(dir.clone()) && self.make_fan(&dir)? {
                 changed.insert(self.layout.blobs());
             }
             let place = self.layout.blob(digest);
@@ -215,13 +199,26 @@ impl Store {
         }
     }
 
+    /// Makes a directory for blobs; false if it was there.
+    fn make_fan(&self, dir: &Path) -> Result<bool, StoreError> {
+        match make_dir(dir) {
+            // Somebody removed all there were.
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                make_dir(&self.layout.blobs())?;
+                sync_dir(self.dir())?;
+                make_dir(dir)
+            }
+            other => other,
+        }
+    }
+
     /// Retires the directories of a registration and forgets its contents, with what
     /// `also` does in the same transaction; then, durably, removes blobs that nothing
     /// refers to any more.
     pub(crate) fn release(
         &self,
         registration: RegistrationId,
-        also: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+        also: impl Fn(&Transaction<'_>) -> rusqlite::Result<()>,
     ) -> Result<(), StoreError> {
         let placing = lock(&self.placing);
         let unreferenced = self.database.write(|transaction| {
@@ -273,7 +270,7 @@ impl Store {
 
 /// Names a blob in the database.
 pub(crate) fn insert(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     digest: &BlobDigest,
     size: u64,
     now: Timestamp,
@@ -286,7 +283,7 @@ pub(crate) fn insert(
 
 /// Marks that files may lie there which no content refers to.
 pub(crate) fn mark<'a>(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     digests: impl IntoIterator<Item = &'a BlobDigest>,
 ) -> rusqlite::Result<()> {
     let mut insert = transaction

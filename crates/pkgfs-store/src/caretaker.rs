@@ -9,16 +9,19 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
     thread::{self, JoinHandle},
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::OpenFlags;
 
-use crate::{StoreError, database};
+use crate::{
+    StoreError,
+    database::{self, lock},
+};
 
 enum Job {
     Checkpoint,
@@ -32,6 +35,8 @@ struct Bell {
     jobs: mpsc::Sender<Job>,
     checkpoint_due: Arc<AtomicBool>,
     stopping: Arc<AtomicBool>,
+    /// Held while it has a connection to the database.
+    connected: Arc<Mutex<()>>,
 }
 
 /// The thread. Dropping it waits for the job at hand, which is cut short.
@@ -43,7 +48,12 @@ pub(crate) struct Caretaker {
 impl Caretaker {
     pub(crate) fn start(database: PathBuf) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel();
-        let bell = Bell { jobs, checkpoint_due: Arc::default(), stopping: Arc::default() };
+        let bell = Bell {
+            jobs,
+            checkpoint_due: Arc::default(),
+            stopping: Arc::default(),
+            connected: Arc::default(),
+        };
         let own = bell.clone();
         let thread = thread::Builder::new()
             .name("store-caretaker".into())
@@ -52,13 +62,18 @@ impl Caretaker {
     }
 
     /// What to call when the log has grown long.
-    pub(crate) fn checkpoint_bell(&self) -> impl Fn() + Send + 'static {
+    pub(crate) fn checkpoint_bell(&self) -> impl Fn() + Send + Sync + 'static {
         let bell = self.bell.clone();
         move || {
             if !bell.checkpoint_due.swap(true, Ordering::AcqRel) {
                 bell.send(Job::Checkpoint);
             }
         }
+    }
+
+    /// Held while the thread has a connection to the database.
+    pub(crate) fn connected(&self) -> Arc<Mutex<()>> {
+        Arc::clone(&self.bell.connected)
     }
 
     /// Deletes what lies at `path`, in a while.
@@ -85,7 +100,6 @@ impl Drop for Caretaker {
 }
 
 fn work(path: &Path, bell: &Bell, queue: &mpsc::Receiver<Job>) {
-    let mut connection = None;
     while let Ok(job) = queue.recv() {
         if bell.stopping.load(Ordering::Acquire) {
             return;
@@ -93,7 +107,8 @@ fn work(path: &Path, bell: &Bell, queue: &mpsc::Receiver<Job>) {
         match job {
             Job::Checkpoint => {
                 bell.checkpoint_due.store(false, Ordering::Release);
-                if let Err(error) = checkpoint(path, &mut connection) {
+                let _connected = lock(&bell.connected);
+                if let Err(error) = checkpoint(path) {
                     tracing::warn!("{error}");
                 }
             }
@@ -107,13 +122,10 @@ fn work(path: &Path, bell: &Bell, queue: &mpsc::Receiver<Job>) {
     }
 }
 
-/// On a connection of its own, made when it is first needed.
-fn checkpoint(path: &Path, kept: &mut Option<Connection>) -> Result<(), StoreError> {
-    let connection = match kept {
-        Some(connection) => connection,
-        None => kept.insert(database::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?),
-    };
-    database::checkpoint(path, connection)
+/// On a connection of its own: the writer's is for those who wait.
+fn checkpoint(path: &Path) -> Result<(), StoreError> {
+    let connection = database::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    database::checkpoint(path, &connection)
 }
 
 /// Deletes a tree whose directories may have any mode: rez gives its copies origin's.

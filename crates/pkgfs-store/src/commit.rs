@@ -12,7 +12,7 @@ use std::{
 };
 
 use pkgfs_manifest::{BlobDigest, Timestamp};
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::{
     FileKey, Partial, Store, StoreError,
@@ -56,12 +56,12 @@ pub struct Committed {
 impl Store {
     /// Makes finished files visible and durable; what they hold is local when this
     /// returns. Of equal files one is kept. Takes as long as the disk takes to sync,
-    /// so it is for a thread that may wait. All or nothing.
+    /// so it is for a thread that may wait. All or nothing, but for files of directories that
+    /// are not known any more, which are passed over.
     ///
     /// # Errors
     /// [`Incomplete`](StoreError::Incomplete) if a file has another size than told;
-    /// otherwise when the disk or the database refuses, or a directory is unknown. The
-    /// files are dropped.
+    /// otherwise when the disk or the database refuses. The files are dropped.
     pub fn commit(&self, finished: Vec<Finished>) -> Result<Vec<Committed>, StoreError> {
         if finished.is_empty() {
             return Ok(Vec::new());
@@ -79,7 +79,7 @@ impl Store {
         self.place(&absent.into_iter().collect::<Vec<_>>(), Placing::Move)?;
         let committed = self.database.write(|transaction| {
             let now = Timestamp::now();
-            finished.iter().map(|one| record(transaction, one, now)).collect()
+            finished.iter().filter_map(|one| record(transaction, one, now).transpose()).collect()
         })?;
         drop(placing);
         self.database.sync()?;
@@ -135,25 +135,30 @@ fn sync_each(finished: &[&Finished]) -> Result<(), StoreError> {
     })
 }
 
-/// Names the blob and the content, unless the file has a content already.
+/// Names the blob and the content, unless the file has a content already. Nothing for a file of a
+/// directory that is not known any more.
 fn record(
     transaction: &Transaction<'_>,
     finished: &Finished,
     now: Timestamp,
-) -> rusqlite::Result<Committed> {
+) -> rusqlite::Result<Option<Committed>> {
     let FileKey { directory, entry } = finished.file;
     blobs::insert(transaction, &finished.digest, finished.size, now)?;
     transaction
-        .prepare_cached("INSERT INTO contents VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+        .prepare_cached(
+            "INSERT INTO contents SELECT ?1, ?2, ?3, seal(?1, ?2, ?3)
+             WHERE EXISTS (SELECT 1 FROM directories WHERE id = ?1) ON CONFLICT DO NOTHING",
+        )?
         .execute(params![directory, entry, Digest(finished.digest)])?;
-    let Digest(digest) = transaction
+    let digest = transaction
         .prepare_cached("SELECT digest FROM contents WHERE directory = ?1 AND entry = ?2")?
-        .query_row(params![directory, entry], |row| row.get(0))?;
-    if digest == finished.digest {
-        blobs::settle(transaction, [&digest])?;
+        .query_row(params![directory, entry], |row| row.get(0).map(|Digest(digest)| digest))
+        .optional()?;
+    if digest == Some(finished.digest) {
+        blobs::settle(transaction, [&finished.digest])?;
     } else {
         // Nothing refers to this one; the next open removes it.
         blobs::mark(transaction, [&finished.digest])?;
     }
-    Ok(Committed { file: finished.file, digest })
+    Ok(digest.map(|digest| Committed { file: finished.file, digest }))
 }

@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use crate::{
     DirectoryId, Store, StoreError,
     columns::{Digest, undecodable},
+    seals,
 };
 
 /// Names one state of one file for good: a listing never changes.
@@ -29,11 +30,13 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn content(&self, file: FileKey) -> Result<Option<BlobDigest>, StoreError> {
-        let sql = "SELECT digest FROM contents WHERE directory = ?1 AND entry = ?2";
+        let sql = "SELECT digest, seal IS seal(directory, entry, digest)
+                   FROM contents WHERE directory = ?1 AND entry = ?2";
         self.database.read(|connection| {
             connection
                 .prepare_cached(sql)?
                 .query_row(params![file.directory, file.entry], |row| {
+                    seals::hold(row, 1)?;
                     row.get(0).map(|Digest(digest)| digest)
                 })
                 .optional()
@@ -45,11 +48,15 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn contents(&self, directory: DirectoryId) -> Result<Vec<(u32, BlobDigest)>, StoreError> {
-        let sql = "SELECT entry, digest FROM contents WHERE directory = ?1 ORDER BY entry";
+        let sql = "SELECT entry, digest, seal IS seal(directory, entry, digest)
+                   FROM contents WHERE directory = ?1 ORDER BY entry";
         self.database.read(|connection| {
             connection
                 .prepare_cached(sql)?
-                .query_map([directory], |row| Ok((row.get(0)?, row.get::<_, Digest>(1)?.0)))?
+                .query_map([directory], |row| {
+                    seals::hold(row, 2)?;
+                    Ok((row.get(0)?, row.get::<_, Digest>(1)?.0))
+                })?
                 .collect()
         })
     }

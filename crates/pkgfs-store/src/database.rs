@@ -6,13 +6,18 @@
 //! append-only, so this makes the transaction and all before it durable, callers at
 //! the same time share it, and nobody waits for the disk to get at the mutex.
 //!
+//! Where damage shows, the database is made anew from what is sound ([`salvage`](crate::salvage)),
+//! and what was asked of it is done once more: whoever asked does not notice.
+//!
 //! Invariant: after every transaction the totals in memory are those in the database.
+
+mod mending;
 
 use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicI32, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -20,14 +25,16 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::{StoreError, layout::Layout, usage::Totals};
+use crate::{Rebuilt, StoreError, blobs::sync_dir, layout::Layout, salvage, seals, usage::Totals};
+use mending::{Hearer, told};
 
 /// What makes each version of the schema of the one before, the first of nothing.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("schema.sql"),
     include_str!("schema-2.sql"),
     include_str!("schema-3.sql"),
     include_str!("schema-4.sql"),
+    include_str!("schema-5.sql"),
 ];
 
 /// Version of the schema, in `PRAGMA user_version`.
@@ -53,64 +60,84 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The open database.
 pub(crate) struct Database {
+    layout: Layout,
     path: PathBuf,
-    wal_path: PathBuf,
     writer: Mutex<Connection>,
     readers: Vec<Mutex<Connection>>,
     next: AtomicUsize,
-    wal: File,
+    wal: Mutex<Arc<File>>,
     totals: Mutex<Totals>,
     /// Length of the log after the last commit.
     log_pages: Arc<AtomicI32>,
+    log_is_long: Arc<dyn Fn() + Send + Sync>,
+    /// Held by whoever has a connection of their own.
+    elsewhere: Arc<Mutex<()>>,
+    /// Each time that it was made anew since it was opened.
+    rebuilt: Mutex<Vec<Rebuilt>>,
+    hearer: OnceLock<Hearer>,
+}
+
+/// What an open database is used through.
+struct Connections {
+    writer: Connection,
+    readers: Vec<Connection>,
+    wal: File,
+    totals: Totals,
 }
 
 impl Database {
-    /// Opens the database, making it if it is new. `log_is_long` is called, on the
-    /// writing thread, when a checkpoint is due.
+    /// Opens the database, making it if it is new (`known` is the version it should at least
+    /// have), and anew if it is damaged. `log_is_long` is called, on the writing thread, when a
+    /// checkpoint is due, and `elsewhere` held by who does it.
     pub(crate) fn open(
         layout: &Layout,
-        log_is_long: impl Fn() + Send + 'static,
+        known: Option<u64>,
+        elsewhere: Arc<Mutex<()>>,
+        log_is_long: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
+        salvage::finish(layout)?;
         let path = layout.database();
-        let mut writer =
-            connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
-        let sql = |source| StoreError::database(&path, source);
-        writer.pragma_update(None, "journal_mode", "wal").map_err(sql)?;
-        writer.pragma_update(None, "synchronous", "normal").map_err(sql)?;
-        writer.pragma_update(None, "foreign_keys", true).map_err(sql)?;
-        migrate(layout.dir(), &path, &mut writer)?;
         let log_pages = Arc::new(AtomicI32::new(0));
-        let noted = Arc::clone(&log_pages);
-        writer
-            .wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: i32| {
-                noted.store(pages, Ordering::Relaxed);
-                if pages >= CHECKPOINT_PAGES {
-                    log_is_long();
-                }
-                Ok(())
-            }))
-            .map_err(sql)?;
-        let totals = Totals::read(&writer).map_err(sql)?;
-        let wal_path = layout.wal();
-        let wal = File::open(&wal_path).map_err(|e| StoreError::io("open", &wal_path, e))?;
-        let readers = (0..READERS)
-            .map(|_| connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).map(Mutex::new))
-            .collect::<Result<_, _>>()?;
+        let log_is_long: Arc<dyn Fn() + Send + Sync> = Arc::new(log_is_long);
+        let mut rebuilt = Vec::new();
+        let missing = || StoreError::Damaged { path: path.clone(), reason: "it is missing".into() };
+        let opened = match known {
+            Some(_) if !path.exists() => Err(missing()),
+            known => connections(layout, known, &log_pages, &log_is_long),
+        };
+        let opened = match opened {
+            Err(StoreError::Damaged { reason, .. }) => {
+                rebuilt.push(told(salvage::rebuild(layout, reason)?, &path));
+                connections(layout, known, &log_pages, &log_is_long)
+            }
+            other => other,
+        }?;
         Ok(Self {
-            writer: Mutex::new(writer),
-            readers,
-            next: AtomicUsize::new(0),
-            wal,
-            totals: Mutex::new(totals),
-            log_pages,
-            wal_path,
+            layout: layout.clone(),
             path,
+            writer: Mutex::new(opened.writer),
+            readers: opened.readers.into_iter().map(Mutex::new).collect(),
+            next: AtomicUsize::new(0),
+            wal: Mutex::new(Arc::new(opened.wal)),
+            totals: Mutex::new(opened.totals),
+            log_pages,
+            log_is_long,
+            elsewhere,
+            rebuilt: Mutex::new(rebuilt),
+            hearer: OnceLock::new(),
         })
     }
 
     /// Runs `work` in one transaction. It is visible when this returns and survives
     /// the death of the process, but not yet that of the machine.
     pub(crate) fn write<T>(
+        &self,
+        mut work: impl FnMut(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.mending(|| self.write_once(&mut work))
+    }
+
+    fn write_once<T>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
@@ -135,26 +162,71 @@ impl Database {
 
     /// Makes durable all that was written so far.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        self.wal.sync_data().map_err(|e| StoreError::io("sync", &self.wal_path, e))
+        let wal = Arc::clone(&*lock(&self.wal));
+        wal.sync_data().map_err(|e| StoreError::io("sync", &self.layout.wal(), e))
     }
 
     /// Runs `work` on a connection that reads.
     pub(crate) fn read<T>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        work: impl Fn(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let free = self.readers.iter().find_map(|reader| reader.try_lock().ok());
-        let reader = free.unwrap_or_else(|| {
-            let next = self.next.fetch_add(1, Ordering::Relaxed);
-            lock(&self.readers[next % self.readers.len()])
-        });
-        work(&reader).map_err(|source| StoreError::database(&self.path, source))
+        self.mending(|| {
+            let free = self.readers.iter().find_map(|reader| reader.try_lock().ok());
+            let reader = free.unwrap_or_else(|| {
+                let next = self.next.fetch_add(1, Ordering::Relaxed);
+                lock(&self.readers[next % self.readers.len()])
+            });
+            work(&reader).map_err(|source| StoreError::database(&self.path, source))
+        })
     }
 
     /// The totals as of the last transaction.
     pub(crate) fn totals(&self) -> Totals {
         *lock(&self.totals)
     }
+}
+
+/// Opens all connections; `known` is the version it should at least have.
+fn connections(
+    layout: &Layout,
+    known: Option<u64>,
+    log_pages: &Arc<AtomicI32>,
+    log_is_long: &Arc<dyn Fn() + Send + Sync>,
+) -> Result<Connections, StoreError> {
+    let path = layout.database();
+    let sql = |source| StoreError::database(&path, source);
+    let mut writer =
+        connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    writer.pragma_update(None, "journal_mode", "wal").map_err(sql)?;
+    writer.pragma_update(None, "synchronous", "normal").map_err(sql)?;
+    writer.pragma_update(None, "foreign_keys", true).map_err(sql)?;
+    let found = version(&writer).map_err(sql)?;
+    if known.is_some_and(|known| found < known) {
+        // The stamp is written after the database, so this is not where a store was left.
+        let reason = wrong_version(found);
+        return Err(StoreError::Damaged { path, reason });
+    }
+    migrate(layout.dir(), &path, &mut writer)?;
+    let (noted, bell) = (Arc::clone(log_pages), Arc::clone(log_is_long));
+    writer
+        .wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: i32| {
+            noted.store(pages, Ordering::Relaxed);
+            if pages >= CHECKPOINT_PAGES {
+                bell();
+            }
+            Ok(())
+        }))
+        .map_err(sql)?;
+    let totals = Totals::read(&writer).map_err(sql)?;
+    let wal_path = layout.wal();
+    let wal = File::open(&wal_path).map_err(|e| StoreError::io("open", &wal_path, e))?;
+    // The log was made anew, and must not lose its name with the power.
+    sync_dir(layout.dir())?;
+    let readers = (0..READERS)
+        .map(|_| connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY))
+        .collect::<Result<_, _>>()?;
+    Ok(Connections { writer, readers, wal, totals })
 }
 
 /// Opens one connection with the settings all of them share.
@@ -164,6 +236,7 @@ pub(crate) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Store
     let connection = Connection::open_with_flags(path, flags).map_err(sql)?;
     connection.busy_timeout(Duration::from_secs(10)).map_err(sql)?;
     connection.set_prepared_statement_cache_capacity(64);
+    seals::teach(&connection).map_err(sql)?;
     #[cfg(test)]
     let connection = tests::counted(connection);
     Ok(connection)
@@ -177,11 +250,28 @@ pub(crate) fn checkpoint(path: &Path, connection: &Connection) -> Result<(), Sto
         .map_err(|source| StoreError::database(path, source))
 }
 
+/// What is wrong with a database of a version that it cannot be of.
+fn wrong_version(found: u64) -> String {
+    format!("it says to be of format {found}")
+}
+
+/// The version of the schema.
+pub(crate) fn version(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// The format of a database that lies there and is ours, as far as that can be told without
+/// opening the store.
+pub(crate) fn format_of(path: &Path) -> Option<u64> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
+    let id: u32 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).ok()?;
+    version(&connection).ok().filter(|version| id == APPLICATION_ID && *version > 0)
+}
+
 /// Brings an empty file, or an older version, to the present one, and refuses a newer one.
-fn migrate(dir: &Path, path: &Path, writer: &mut Connection) -> Result<(), StoreError> {
+pub(crate) fn migrate(dir: &Path, path: &Path, writer: &mut Connection) -> Result<(), StoreError> {
     let sql = |source| StoreError::database(path, source);
-    let found: u64 =
-        writer.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sql)?;
+    let found = version(writer).map_err(sql)?;
     if found > VERSION {
         return Err(StoreError::NewerFormat { path: dir.to_owned(), found, known: VERSION });
     }
@@ -204,7 +294,11 @@ fn migrate(dir: &Path, path: &Path, writer: &mut Connection) -> Result<(), Store
 #[allow(clippy::unwrap_used)]
 pub(crate) mod tests {
     use std::{
-        sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+        panic::AssertUnwindSafe,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, AtomicUsize, Ordering},
+        },
         thread,
     };
 
@@ -238,7 +332,7 @@ pub(crate) mod tests {
     fn the_log_stays_short_though_no_caretaker_comes() {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path().to_owned());
-        let database = Database::open(&layout, || {}).unwrap();
+        let database = Database::open(&layout, None, Arc::default(), || {}).unwrap();
         fill(&database);
         let log = layout.wal().metadata().unwrap().len();
         assert!(log < u64::from(BACKSTOP_PAGES.unsigned_abs()) * 4096 * 3 / 2, "{log} bytes");
@@ -250,7 +344,7 @@ pub(crate) mod tests {
     fn a_write_succeeds_while_another_copies_the_log_back() {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path().to_owned());
-        let database = Database::open(&layout, || {}).unwrap();
+        let database = Database::open(&layout, None, Arc::default(), || {}).unwrap();
         let path = layout.database();
         let done = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -260,7 +354,9 @@ pub(crate) mod tests {
                     checkpoint(&path, &other).unwrap();
                 }
             });
-            let filled = std::panic::catch_unwind(|| (0..4).for_each(|_| refill(&database)));
+            let filled = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                (0..4).for_each(|_| refill(&database));
+            }));
             done.store(true, Ordering::Relaxed);
             filled.unwrap();
         });

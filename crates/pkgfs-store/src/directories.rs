@@ -12,8 +12,9 @@ use pkgfs_manifest::{BlobDigest, Kind, Listing};
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::{
-    RegistrationId, Store, StoreError, blobs,
+    RegistrationId, RegistrationState, Store, StoreError, blobs,
     columns::{Digest, path_bytes, path_from, undecodable},
+    seals::{self, OF_LISTING},
 };
 
 /// Names one recorded directory for good: a number is never given twice in a store.
@@ -51,7 +52,8 @@ pub struct Directory {
     pub listing: Listing,
 }
 
-const SELECT: &str = "SELECT id, registration, path, source, anchor, listing
+const SELECT: &str = "SELECT id, registration, path, source, anchor, listing,
+                          seal IS seal(id, registration, path, source, anchor, listing)
                       FROM directories JOIN listings ON directory = id";
 
 impl Store {
@@ -70,6 +72,10 @@ impl Store {
         let (count, bytes) = files.fold((0_u64, 0_u64), |(count, bytes), file| {
             (count + 1, bytes.saturating_add(file.attributes.size))
         });
+        let seal_listing = format!(
+            "INSERT INTO listings SELECT id, ?2, {} FROM directories WHERE id = ?1",
+            OF_LISTING.replace("listing", "?2")
+        );
         self.database.write(|transaction| {
             let registered = transaction
                 .prepare_cached("SELECT 1 FROM registrations WHERE id = ?1")?
@@ -98,12 +104,10 @@ impl Store {
                     ],
                     |row| row.get(0),
                 )?;
-            transaction
-                .prepare_cached("INSERT INTO listings VALUES (?1, ?2)")?
-                .execute(params![id, listing])?;
+            transaction.prepare_cached(&seal_listing)?.execute(params![id, listing])?;
             let mut carry = transaction.prepare_cached(
-                "INSERT INTO contents SELECT ?1, ?2, digest FROM blobs WHERE digest = ?3
-                 ON CONFLICT DO NOTHING",
+                "INSERT INTO contents SELECT ?1, ?2, digest, seal(?1, ?2, digest) FROM blobs
+                 WHERE digest = ?3 ON CONFLICT DO NOTHING",
             )?;
             let mut release = transaction.prepare_cached(
                 "UPDATE unsettled SET holds = holds - 1 WHERE digest = ?1 AND holds > 0",
@@ -165,6 +169,22 @@ impl Store {
         })
     }
 
+    /// Registrations that rez has copied in and of which files have no bytes any more.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn incomplete_copies(&self) -> Result<Vec<RegistrationId>, StoreError> {
+        let sql = "SELECT DISTINCT registration FROM directories
+                   WHERE retired = 0 AND hydrated_files < files
+                     AND registration IN (SELECT id FROM registrations WHERE state = ?1)";
+        self.database.read(|connection| {
+            connection
+                .prepare_cached(sql)?
+                .query_map([RegistrationState::Sealed], |row| row.get(0))?
+                .collect()
+        })
+    }
+
     /// Retires all directories of a registration and forgets their contents. Blobs
     /// that nothing else refers to are removed; whoever has one open goes on reading.
     ///
@@ -176,6 +196,7 @@ impl Store {
 }
 
 fn directory(row: &Row<'_>) -> rusqlite::Result<Directory> {
+    seals::hold(row, 6)?;
     let listing = row.get_ref(5)?.as_blob()?;
     Ok(Directory {
         id: row.get(0)?,

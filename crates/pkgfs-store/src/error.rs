@@ -176,12 +176,28 @@ impl StoreError {
         }
     }
 
+    /// Whether the disk, or what keeps it, refuses: not what was asked is wrong, and later it may do.
+    #[must_use]
+    pub fn is_of_the_disk(&self) -> bool {
+        let refused =
+            matches!(self, Self::NoSpace { .. } | Self::Io { .. } | Self::Database { .. });
+        refused || matches!(self, Self::NotWritable { .. })
+    }
+
     /// The error for what the database `path` answered.
     pub(crate) fn database(path: &Path, source: rusqlite::Error) -> Self {
-        use rusqlite::{Error, ErrorCode};
+        use rusqlite::{Error, ErrorCode, ffi::SQLITE_IOERR_SHORT_READ};
         let path = path.to_owned();
+        let extended = source.sqlite_error().map(|error| error.extended_code);
         match source.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => return Self::NoSpace { path },
+            // What should be there is not: this is no failure of the disk.
+            Some(ErrorCode::SystemIoFailure) if extended == Some(SQLITE_IOERR_SHORT_READ) => {
+                return Self::Damaged { path, reason: "it was cut short".to_owned() };
+            }
+            Some(ErrorCode::SystemIoFailure | ErrorCode::ReadOnly) if !path.exists() => {
+                return Self::Damaged { path, reason: "it is missing".to_owned() };
+            }
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 return Self::Damaged { path, reason: source.to_string() };
             }

@@ -86,6 +86,25 @@ impl Layout {
         self.dir.join(DATABASE)
     }
 
+    /// The last database that was damaged and replaced.
+    pub(crate) fn damaged(&self) -> PathBuf {
+        self.dir.join("damaged.sqlite")
+    }
+
+    /// The one that is to replace it, while it is being made.
+    pub(crate) fn rebuilding(&self) -> PathBuf {
+        self.dir.join("rebuilding.sqlite")
+    }
+
+    /// The same once it is complete, until it has replaced it.
+    pub(crate) fn rebuilt(&self) -> PathBuf {
+        self.dir.join("rebuilt.sqlite")
+    }
+
+    pub(crate) fn shm(&self) -> PathBuf {
+        self.dir.join("pkgfs.sqlite-shm")
+    }
+
     pub(crate) fn wal(&self) -> PathBuf {
         self.dir.join("pkgfs.sqlite-wal")
     }

@@ -51,6 +51,8 @@ mod profiles;
 mod reclaim;
 mod registrations;
 mod reserve;
+mod salvage;
+mod seals;
 mod staging;
 mod sweep;
 mod usage;
@@ -74,6 +76,7 @@ pub use reclaim::Reclaimed;
 pub use registrations::{
     NewRegistration, Registered, RegisteredVersion, Registration, RegistrationId, RegistrationState,
 };
+pub use salvage::Rebuilt;
 pub use usage::{Recorded, Usage};
 pub use verify::{Scrub, Suspect, Verdict};
 pub use way::{Turnable, turnable};
@@ -109,6 +112,18 @@ impl Store {
     #[must_use]
     pub fn dir(&self) -> &Path {
         self.layout.dir()
+    }
+
+    /// Each time that the database was found damaged and made anew since the store was opened.
+    #[must_use]
+    pub fn rebuilt(&self) -> Vec<Rebuilt> {
+        self.database.rebuilt()
+    }
+
+    /// Has somebody told when that comes, on whichever thread met the damage. Numbers of listings
+    /// may mean nothing any more from then on. Whoever is told first is told always.
+    pub fn on_rebuilt(&self, hearer: impl Fn(&Rebuilt) + Send + Sync + 'static) {
+        self.database.on_rebuilt(Box::new(hearer));
     }
 
     /// The directory for rez's own `.sys` files, which the store keeps and never reads.

@@ -20,7 +20,7 @@ use crate::{
     Store, StoreError,
     blobs::sync_dir,
     caretaker::Caretaker,
-    database::{Database, VERSION},
+    database::{Database, VERSION, format_of},
     layout::{self, Layout},
     network::network_file_system,
     partial,
@@ -75,8 +75,9 @@ impl Store {
         }
         let caretaker = Caretaker::start(layout.database())
             .map_err(|e| StoreError::io("start a thread for", layout.dir(), e))?;
-        let database = Database::open(&layout, caretaker.checkpoint_bell())?;
-        if stamp != Some(VERSION) {
+        let database =
+            Database::open(&layout, stamp, caretaker.connected(), caretaker.checkpoint_bell())?;
+        if fs::read(layout.format()).ok() != Some(stamp_text().into_bytes()) {
             write_stamp(&layout)?;
         }
         let store = Self {
@@ -153,6 +154,9 @@ fn stamp_of(layout: &Layout) -> Result<Option<u64>, StoreError> {
     }
     let has_blobs = fs::read_dir(layout.blobs()).is_ok_and(|mut blobs| blobs.next().is_some());
     let known = |name: &OsString| layout::NAMES.iter().any(|known| name == known);
+    if has_blobs && let Some(found) = format_of(&layout.database()) {
+        return Ok(Some(found));
+    }
     if has_blobs || !names.iter().all(known) {
         return Err(StoreError::Foreign { path: layout.dir().to_owned() });
     }
@@ -212,12 +216,15 @@ fn read_stamp(layout: &Layout) -> Result<u64, StoreError> {
         Some(found) if found > VERSION => {
             Err(StoreError::NewerFormat { path: layout.dir().to_owned(), found, known: VERSION })
         }
-        Some(found @ 1..) if layout.database().exists() => Ok(found),
-        Some(1..) => {
-            Err(StoreError::Damaged { path: layout.database(), reason: "it is missing".into() })
-        }
-        _ => Err(StoreError::Damaged { path, reason: "it names no format".into() }),
+        Some(found @ 1..) => Ok(found),
+        // The database says so too.
+        _ => format_of(&layout.database())
+            .ok_or_else(|| StoreError::Damaged { path, reason: "it names no format".into() }),
     }
+}
+
+fn stamp_text() -> String {
+    format!("{STAMP}{VERSION}\n")
 }
 
 /// Declares the store finished, and of the present format: everything below its directory
@@ -227,7 +234,7 @@ fn write_stamp(layout: &Layout) -> Result<(), StoreError> {
     sync_dir(layout.dir())?;
     let write = || {
         let mut file = File::create(&new)?;
-        writeln!(file, "{STAMP}{VERSION}")?;
+        file.write_all(stamp_text().as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, &path)
     };

@@ -63,6 +63,21 @@ impl Drop for Partial {
 }
 
 impl Store {
+    /// Whether the disk takes anything: a file, and a change of the database, durably.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn probe(&self) -> Result<(), StoreError> {
+        let partial = self.partial()?;
+        partial
+            .file()
+            .write_all_at(&[0], 0)
+            .map_err(|error| StoreError::io("write", partial.path(), error))?;
+        let as_it_is = "UPDATE scrub SET ended_secs = ended_secs";
+        self.database.write(|transaction| transaction.execute(as_it_is, []))?;
+        self.database.sync()
+    }
+
     /// A small file that is at hand whole, ready to be committed.
     ///
     /// # Errors
@@ -86,12 +101,16 @@ impl Store {
         let path = self.layout.partial().join(number.to_string());
         lock(&self.live).insert(path.clone());
         // The mode is that of a blob from the start; it does not bind this descriptor.
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o400)
-            .open(&path)
+        let open =
+            || OpenOptions::new().read(true).write(true).create_new(true).mode(0o400).open(&path);
+        let opened = match open() {
+            // Somebody removed the directory.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir(self.layout.partial()).and_then(|()| open())
+            }
+            other => other,
+        };
+        opened
             .inspect_err(|_| {
                 lock(&self.live).remove(&path);
             })

@@ -97,7 +97,12 @@ impl Store {
         let mut strays = Vec::new();
         let blobs = self.layout.blobs();
         let failed = |error| StoreError::io("list", &blobs, error);
-        for fan in fs::read_dir(&blobs).map_err(failed)? {
+        let fans = match fs::read_dir(&blobs) {
+            // Somebody removed it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(strays),
+            other => other.map_err(failed)?,
+        };
+        for fan in fans {
             for file in fs::read_dir(fan.map_err(failed)?.path()).map_err(failed)? {
                 let file = file.map_err(failed)?;
                 let Some(digest) = file.file_name().to_str().and_then(|name| name.parse().ok())

@@ -13,6 +13,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use crate::{
     Store, StoreError,
     columns::{path_bytes, path_from, timestamp},
+    seals::{self, OF_REGISTRATION},
 };
 
 pub use finding::{Registered, RegisteredVersion};
@@ -81,7 +82,9 @@ pub struct NewRegistration {
 
 const SELECT: &str = "SELECT id, name, version_dir, h4, stem, handle_key, json, repository, root,
                              state, touched_secs, touched_nanos, created_secs, created_nanos,
-                             EXISTS (SELECT 1 FROM pins WHERE registration = id)
+                             EXISTS (SELECT 1 FROM pins WHERE registration = id),
+                             seal IS seal(id, name, version_dir, h4, stem, handle_key, json,
+                                          repository, root, state)
                       FROM registrations";
 
 impl Store {
@@ -172,7 +175,8 @@ impl Store {
         let changed = self.database.write(|transaction| {
             transaction
                 .prepare_cached("UPDATE registrations SET state = ?2 WHERE id = ?1")?
-                .execute(params![id, state])
+                .execute(params![id, state])?;
+            seal(transaction, id)
         })?;
         if changed == 0 {
             return Err(StoreError::NotRegistered { id });
@@ -189,7 +193,8 @@ impl Store {
         self.database.write(|transaction| {
             transaction
                 .prepare_cached("UPDATE registrations SET root = ?2 WHERE id = ?1")?
-                .execute(params![id, path_bytes(root)])
+                .execute(params![id, path_bytes(root)])?;
+            seal(transaction, id)
         })?;
         Ok(())
     }
@@ -234,13 +239,19 @@ impl Store {
     }
 }
 
+/// Seals a registration as it is now; tells how many there are of it.
+fn seal(transaction: &Transaction<'_>, id: RegistrationId) -> rusqlite::Result<usize> {
+    let sql = format!("UPDATE registrations SET seal = {OF_REGISTRATION} WHERE id = ?1");
+    transaction.prepare_cached(&sql)?.execute([id])
+}
+
 /// Nothing when a name or handle is taken.
 fn insert(
     transaction: &Transaction<'_>,
     new: &NewRegistration,
     now: Timestamp,
 ) -> rusqlite::Result<Option<RegistrationId>> {
-    transaction
+    let id = transaction
         .prepare_cached(
             "INSERT INTO registrations (name, version_dir, h4, stem, handle_key, json, repository,
                  root, state, touched_secs, touched_nanos, created_secs, created_nanos)
@@ -263,10 +274,15 @@ fn insert(
             ],
             |row| row.get(0),
         )
-        .optional()
+        .optional()?;
+    if let Some(id) = id {
+        seal(transaction, id)?;
+    }
+    Ok(id)
 }
 
 fn registration(row: &Row<'_>) -> rusqlite::Result<Registration> {
+    seals::hold(row, 15)?;
     Ok(Registration {
         id: row.get(0)?,
         name: row.get(1)?,

@@ -115,7 +115,7 @@ impl Store {
         self.summed("retired = 0", [])
     }
 
-    fn summed(&self, of: &str, parameters: impl Params) -> Result<Recorded, StoreError> {
+    fn summed(&self, of: &str, parameters: impl Params + Copy) -> Result<Recorded, StoreError> {
         let sql = format!(
             "SELECT count(*), coalesce(sum(files), 0), coalesce(sum(bytes), 0),
                     coalesce(sum(hydrated_files), 0), coalesce(sum(hydrated_bytes), 0)

@@ -6,9 +6,9 @@
 //! them next has them fetched anew.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, Metadata, OpenOptions, Permissions},
     io,
-    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
@@ -103,7 +103,10 @@ impl Store {
                 } else {
                     match hash(&file, &path, go_on) {
                         Ok(None) => Verdict::Unknown,
-                        Ok(Some(found)) if found == *digest => Verdict::Sound,
+                        Ok(Some(found)) if found == *digest => {
+                            protect(&file, &metadata, &path);
+                            Verdict::Sound
+                        }
                         Ok(Some(_)) => bad("its bytes are not what they were".to_owned(), inode),
                         Err(error) => bad(format!("it cannot be read: {error}"), inode),
                     }
@@ -115,6 +118,21 @@ impl Store {
             return Ok(Verdict::Unknown);
         }
         Ok(verdict)
+    }
+
+    /// Reads the whole database, which is made anew if it is found damaged.
+    ///
+    /// # Errors
+    /// When it cannot be read, or not be made anew.
+    pub fn check_database(&self) -> Result<(), StoreError> {
+        self.database.check()
+    }
+
+    /// A blob of which somebody has found that it is not what its name says.
+    #[must_use]
+    pub fn suspect(&self, digest: &BlobDigest, reason: String) -> Suspect {
+        let file = std::fs::symlink_metadata(self.layout.blob(digest)).ok();
+        Suspect { digest: *digest, reason, inode: file.map(|file| file.ino()) }
     }
 
     /// Takes a blob out of use, and tells whose bytes it was; nothing if it was replaced since it was
@@ -176,6 +194,17 @@ impl Store {
             let noted = params![after.map(Digest), ended.secs, ended.nanos];
             transaction.prepare_cached(sql)?.execute(noted).map(|_| ())
         })
+    }
+}
+
+/// Takes write bits from a sound blob: of one that rez copied in they may have outlived a loss of
+/// power. While it has another name its mode is that of a copy which is still being sealed.
+fn protect(file: &File, metadata: &Metadata, path: &Path) {
+    if metadata.mode() & 0o7777 != 0o400
+        && metadata.nlink() == 1
+        && let Err(error) = file.set_permissions(Permissions::from_mode(0o400))
+    {
+        tracing::warn!("cannot protect {}: {error}", path.display());
     }
 }
 

@@ -92,7 +92,7 @@ fn what_was_replaced_since_it_was_looked_at_stays() {
     let path = filled.path(&blobs[2]);
     fs::remove_file(&path).unwrap();
     let Verdict::Bad(suspect) = filled.check(&blobs[2], SIZES[2]) else { panic!() };
-    filled.store.forget_blob(&blobs[2]).unwrap();
+    filled.store.condemn(&suspect).unwrap();
     hydrate(&filled.store, filled.directory, 2, &bytes(2));
     assert_eq!(filled.store.condemn(&suspect).unwrap(), None);
     assert!(filled.is_local(2));

@@ -4,6 +4,8 @@
 //! has it fetched anew, and whatever keeps bytes of it is told to forget them. A program that has
 //! such a file open in the kernel's own way goes on reading the bad one until it closes it.
 
+mod copies;
+
 use std::{
     collections::HashSet,
     sync::{
@@ -29,6 +31,10 @@ const BATCH: usize = 16;
 const BREATH: Duration = Duration::from_millis(2);
 /// How often somebody who rests looks whether the view is still there.
 const SLICE: Duration = Duration::from_secs(1);
+/// Bad blobs and failures that are told one by one.
+const MOST_TOLD: usize = 1_000;
+/// Files of a bad blob that are told one by one; in a line, a tenth of them.
+const MOST_FILES: usize = 100;
 /// After a failure the background check rests for so long.
 const TROUBLE: Duration = Duration::from_secs(600);
 
@@ -70,8 +76,10 @@ pub struct BadBlob {
     pub digest: String,
     /// What was wrong with it.
     pub reason: String,
-    /// The files at origin whose bytes it was to be.
+    /// The files at origin whose bytes it was to be, as many as are told.
     pub files: Vec<String>,
+    /// How many they are.
+    pub file_count: u64,
 }
 
 /// What a check of all blobs came to.
@@ -79,12 +87,32 @@ pub struct BadBlob {
 pub struct VerifyReport {
     /// Blobs checked, and their bytes.
     pub checked: Amount,
-    /// Those that were bad.
+    /// Those that were bad, as many as are told.
     pub bad: Vec<BadBlob>,
+    /// How many were bad.
+    pub bad_blobs: u64,
+    /// How many files had them.
+    pub bad_files: u64,
     /// Files of those that were fetched anew.
     pub repaired: u64,
-    /// What could not be checked or fetched anew, each with the reason.
+    /// Variants that rez had copied in, of which something was bad that nobody can give again: they
+    /// were removed, and rez copies them in anew.
+    pub removed: Vec<String>,
+    /// How the database was damaged, if it was, and what it was made anew with.
+    pub database: Option<String>,
+    /// What could not be checked or fetched anew, each with the reason, as many as are told.
     pub failed: Vec<String>,
+    /// How many they are.
+    pub failures: u64,
+}
+
+impl VerifyReport {
+    fn fail(&mut self, reason: String) {
+        self.failures += 1;
+        if self.failed.len() < MOST_TOLD {
+            self.failed.push(reason);
+        }
+    }
 }
 
 #[derive(Default)]
@@ -110,6 +138,12 @@ impl View {
         told: watch::Sender<VerifyProgress>,
     ) -> VerifyReport {
         let mut report = VerifyReport::default();
+        let before = self.store.rebuilt().len();
+        let store = Arc::clone(&self.store);
+        if let Err(error) = blocking(move || store.check_database()).await {
+            report.fail(error.to_string());
+        }
+        report.database = self.store.rebuilt().get(before).map(ToString::to_string);
         let usage = self.store.usage();
         let known = Amount { files: usage.blobs, bytes: usage.blob_bytes };
         let mut after = None;
@@ -118,11 +152,11 @@ impl View {
             let batch = match blocking(move || store.blobs_after(after, BATCH)).await {
                 Ok(batch) => batch,
                 Err(error) => {
-                    report.failed.push(error.to_string());
+                    report.fail(error.to_string());
                     return report;
                 }
             };
-            let Some((last, _)) = batch.last() else { return report };
+            let Some((last, _)) = batch.last() else { break };
             after = Some(*last);
             for (digest, size) in batch {
                 let (store, hearer) = (Arc::clone(&self.store), told.clone());
@@ -137,11 +171,15 @@ impl View {
                 match verdict {
                     Ok(Verdict::Sound | Verdict::Unknown) => {}
                     Ok(Verdict::Bad(suspect)) => self.deal_with(suspect, repair, &mut report).await,
-                    Err(error) => report.failed.push(error.to_string()),
+                    Err(error) => report.fail(error.to_string()),
                 }
                 told.send_replace(VerifyProgress { known, checked: report.checked });
             }
         }
+        if repair {
+            self.repair_copies(&mut report).await;
+        }
+        report
     }
 
     async fn deal_with(
@@ -153,13 +191,19 @@ impl View {
         let (bad, files) = match self.take_out_of_use(suspect).await {
             Ok(Some(taken)) => taken,
             Ok(None) => return,
-            Err(error) => return report.failed.push(error.to_string()),
+            Err(error) => return report.fail(error.to_string()),
         };
-        report.bad.push(bad);
-        for file in files.into_iter().filter(|_| repair) {
+        report.bad_blobs += 1;
+        report.bad_files += files.len() as u64;
+        if report.bad.len() < MOST_TOLD {
+            report.bad.push(bad);
+        }
+        // Copies of rez's come later, each as a whole.
+        let served = files.into_iter().filter(|file| repair && self.copied_in(*file).is_none());
+        for file in served.collect::<Vec<_>>() {
             match self.fetch_anew(file).await {
                 Ok(()) => report.repaired += 1,
-                Err(error) => report.failed.push(format!("{}: {error}", self.file_name(file))),
+                Err(error) => report.fail(format!("{}: {error}", self.file_name(file))),
             }
         }
     }
@@ -169,24 +213,42 @@ impl View {
         self: &Arc<Self>,
         suspect: Suspect,
     ) -> Result<Option<(BadBlob, Vec<FileKey>)>, StoreError> {
-        let Suspect { digest, reason, .. } = suspect.clone();
-        let store = Arc::clone(&self.store);
-        let Some(files) = blocking(move || store.condemn(&suspect)).await? else {
+        let (store, condemned) = (Arc::clone(&self.store), suspect.clone());
+        let Some(files) = blocking(move || store.condemn(&condemned)).await? else {
             return Ok(None);
         };
+        let bad = self.forget_bad(suspect, files.clone());
+        self.notices.let_go_of_blobs().await;
+        self.notices.delivered().await;
+        Ok(Some((bad, files)))
+    }
+
+    /// What was kept of a blob that is out of use is not to be believed.
+    pub(crate) fn forget_bad(&self, suspect: Suspect, files: Vec<FileKey>) -> BadBlob {
+        let Suspect { digest, reason, .. } = suspect;
         self.checks.bad.fetch_add(1, Ordering::Relaxed);
         self.open_blobs.forget_blobs(&HashSet::from([digest]));
-        self.notices.let_go_of_blobs().await;
         for file in &files {
             self.notices.bytes(NodeId::from(Node::Entry(*file)));
         }
-        self.notices.delivered().await;
-        let names: Vec<_> = files.iter().map(|file| self.file_name(*file)).collect();
-        let whose = if names.is_empty() { "no file".to_owned() } else { names.join(", ") };
-        self.problems.tell(format!(
-            "blob {digest} was bad: {reason}; it is out of use, and fetched anew for {whose}"
-        ));
-        Ok(Some((BadBlob { digest: digest.to_string(), reason, files: names }, files)))
+        let told = files.iter().take(MOST_FILES);
+        let names: Vec<_> = told.map(|file| self.file_name(*file)).collect();
+        let mut whose = names[..names.len().min(MOST_FILES / 10)].join(", ");
+        if files.len() > MOST_FILES / 10 {
+            whose = format!("{whose} and {} more", files.len() - MOST_FILES / 10);
+        }
+        let copied = files.iter().find_map(|file| self.copied_in(*file));
+        let remedy = match copied.map(|id| self.name_of(id)) {
+            None if files.is_empty() => "no file had it".to_owned(),
+            None => format!("fetched anew for {whose}"),
+            Some(uri) => format!(
+                "wanted for {whose}; rez copied {uri} in, so if storage has not the same file, \
+                 `pkgfs verify --repair` removes it and rez copies it in anew"
+            ),
+        };
+        self.problems.tell(format!("blob {digest} was bad: {reason}; it is out of use, {remedy}"));
+        let file_count = files.len() as u64;
+        BadBlob { digest: digest.to_string(), reason, files: names, file_count }
     }
 
     async fn fetch_anew(self: &Arc<Self>, file: FileKey) -> Result<(), ViewError> {
@@ -274,6 +336,7 @@ impl Scrubber {
         let batch = store.blobs_after(after, BATCH)?;
         let Some((last, _)) = batch.last().copied() else {
             store.note_scrub(&Scrub { after: None, ended: now })?;
+            store.check_database()?;
             return Ok(self.settings.every);
         };
         for (digest, size) in batch {

@@ -228,13 +228,12 @@ impl Hydration {
                 Err(error) => {
                     let flight = this.upgrade();
                     hydration.remove(key, &this);
-                    if flight.is_some_and(|flight| flight.is_asked()) {
+                    if matches!(error, OriginError::Destination { .. }) {
+                        hydration.room.refused(&error);
+                    } else if flight.is_some_and(|flight| flight.is_asked()) {
                         hydration.problems.tell(error.to_string());
                     } else {
                         tracing::debug!(%error, "not fetched ahead");
-                    }
-                    if matches!(error, OriginError::Destination { .. }) {
-                        hydration.room.refused();
                     }
                     sender.send_replace(Stage::Failed(ViewError::from(&error)));
                     if matches!(error, OriginError::Changed { .. } | OriginError::NotFound { .. }) {
@@ -258,8 +257,7 @@ impl Hydration {
     /// A file to be filled.
     fn partial(&self) -> Result<Partial, ViewError> {
         self.store.partial().map_err(|error| {
-            self.problems.tell(error.to_string());
-            self.room.refused();
+            self.room.refused(&error);
             ViewError::NotKept
         })
     }

@@ -6,10 +6,13 @@ use std::{
 };
 
 use pkgfs_rez::VariantHandle;
-use pkgfs_store::{DirectoryId, RegistrationId, RegistrationState};
+use pkgfs_store::{DirectoryId, Rebuilt, RegistrationId, RegistrationState};
 use serde::Serialize;
+use tokio::sync::mpsc;
 
-use crate::{Target, View, ViewError, node::SlotId, registry::Payload, view::blocking};
+use crate::{
+    Target, View, ViewError, node::SlotId, problems::Problems, registry::Payload, view::blocking,
+};
 
 /// What a flush did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -108,6 +111,38 @@ impl View {
         Ok(())
     }
 
+    /// The tree of a registration is another than platforms know.
+    pub(crate) fn show_anew(&self, registration: RegistrationId) {
+        let id = self.registry.lock().of_registration(registration);
+        if let Some(id) = id {
+            self.replaced(id);
+        }
+    }
+
+    /// Does, for as long as the view lives, what is to be done when the store's database was made
+    /// anew: what memory knows of listings may be in it no more.
+    pub(crate) fn keep_up_with_rebuilding(self: &Arc<Self>) {
+        self.store.rebuilt().iter().for_each(|rebuilt| told(&self.problems, rebuilt));
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        // The view may be gone before its store.
+        self.store.on_rebuilt(move |rebuilt| _ = sender.send(rebuilt.clone()));
+        let view = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(rebuilt) = receiver.recv().await {
+                let Some(view) = view.upgrade() else { return };
+                told(&view.problems, &rebuilt);
+                view.payloads.forget_all();
+                view.open_blobs.close();
+                let known: Vec<_> = {
+                    let registry = view.registry.lock();
+                    let trees = registry.slots().filter(|(_, slot)| slot.payload.is_tree());
+                    trees.map(|(id, _)| id).collect()
+                };
+                known.into_iter().for_each(|id| view.replaced(id));
+            }
+        });
+    }
+
     /// The tree of a variant was replaced: it shows under a new number, and platforms
     /// are told that its name does not mean the old one any more.
     fn replaced(&self, id: SlotId) {
@@ -191,4 +226,8 @@ impl View {
         self.hydration.settle().await;
         self.recency.write(&self.store).await;
     }
+}
+
+fn told(problems: &Problems, rebuilt: &Rebuilt) {
+    problems.tell(format!("the database of the store was damaged: {rebuilt}"));
 }

@@ -5,18 +5,25 @@
 //! after that, names that do not exist included, across restarts. Listings never
 //! change: one that proves outdated is replaced as a whole by a new one with a new
 //! number, while whoever still holds the old one goes on reading it.
+//!
+//! A listing that the store's disk does not take is kept in memory, under a number of its own, and
+//! asked for again once the disk takes something.
+
+mod kept;
 
 use std::{
     collections::HashMap,
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::PathBuf,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use lru::LruCache;
 use parking_lot::Mutex;
-use pkgfs_manifest::{BlobDigest, Entry, Kind, Listing};
+use pkgfs_manifest::{BlobDigest, Entry, Kind, Listing, Timestamp};
 use pkgfs_origin::{LinkBounds, Origin};
 use pkgfs_store::{Directory, DirectoryId, FileKey, NewDirectory, RegistrationId, Store};
 use tokio::sync::OnceCell;
@@ -25,9 +32,10 @@ use crate::{
     ViewError, hydration::Wanted, node::MOST_ENTRIES, room::Room, view::blocking,
     whereabouts::Whereabouts,
 };
+use kept::{FIRST_PASSING, Kept};
 
-/// Entries of listings kept decoded in memory, about 120 bytes each.
-const MOST_KEPT: usize = 200_000;
+/// No more listings than so many a second cannot be recorded.
+const PASSING_A_SECOND: u64 = 16;
 
 /// A directory of a payload by its place: registration and path below the root.
 type Place = (RegistrationId, Box<[u8]>);
@@ -43,13 +51,6 @@ pub(crate) struct Origination {
     pub anchor: PathBuf,
 }
 
-#[derive(Default)]
-struct Kept {
-    by_id: Option<LruCache<DirectoryId, Arc<Directory>>>,
-    current: HashMap<Place, DirectoryId>,
-    entries: usize,
-}
-
 /// The payloads of all registrations.
 pub(crate) struct Payloads {
     store: Arc<Store>,
@@ -59,6 +60,8 @@ pub(crate) struct Payloads {
     repositories: Arc<Whereabouts>,
     kept: Mutex<Kept>,
     under_way: Mutex<HashMap<Place, Arc<OnceCell<Arc<Directory>>>>>,
+    /// The next listing that cannot be recorded, counted from the first there may be.
+    passing: AtomicU64,
 }
 
 impl Payloads {
@@ -69,7 +72,10 @@ impl Payloads {
         repositories: Arc<Whereabouts>,
     ) -> Self {
         let (kept, under_way) = (Mutex::default(), Mutex::default());
-        Self { store, origin, room, repositories, kept, under_way }
+        // Behind those of a process that this one takes over from, which platforms may still name.
+        let since = u32::try_from(Timestamp::now().secs).unwrap_or(0);
+        let passing = AtomicU64::new(u64::from(since) * PASSING_A_SECOND);
+        Self { store, origin, room, repositories, kept, under_way, passing }
     }
 
     /// A listing by its number, from memory or the store.
@@ -108,12 +114,25 @@ impl Payloads {
                 return Ok(Some(known));
             }
         }
-        let Some(directory) = self.store.current_directory(registration, path)? else {
-            return Ok(None);
-        };
+        let Some(directory) = self.recorded(registration, path)? else { return Ok(None) };
         let directory = Arc::new(directory);
         self.kept.lock().keep(Arc::clone(&directory), true);
         Ok(Some(directory))
+    }
+
+    /// What the store knows; nothing where its disk fails, since origin can tell, too.
+    fn recorded(
+        &self,
+        registration: RegistrationId,
+        path: &[u8],
+    ) -> Result<Option<Directory>, ViewError> {
+        match self.store.current_directory(registration, path) {
+            Err(error) if error.is_of_the_disk() => {
+                self.room.refused(&error);
+                Ok(None)
+            }
+            recorded => Ok(recorded?),
+        }
     }
 
     /// The listing of a directory, asked for at origin if it is not known.
@@ -218,7 +237,14 @@ impl Payloads {
         let new = Arc::new(NewDirectory { registration, path, source, anchor, listing, carried });
         let store = Arc::clone(&self.store);
         let recorded = Arc::clone(&new);
-        let id = self.room.fit(move || store.record_directory(&recorded)).await?;
+        let id = match self.room.fit(move || store.record_directory(&recorded)).await {
+            // What it holds is known all the same, for as long as memory keeps it.
+            Err(error) if error.is_of_the_disk() => {
+                self.room.refused(&error);
+                DirectoryId(FIRST_PASSING + self.passing.fetch_add(1, Ordering::Relaxed))
+            }
+            recorded => recorded?,
+        };
         let new = Arc::unwrap_or_clone(new);
         let NewDirectory { registration, path, source, anchor, listing, .. } = new;
         let directory = Arc::new(Directory { id, registration, path, source, anchor, listing });
@@ -312,6 +338,17 @@ impl Payloads {
         Ok(same.collect())
     }
 
+    /// Drops listings that could not be recorded, and tells of which registrations they are;
+    /// numbers given out still resolve.
+    pub(crate) fn forget_passing(&self) -> Vec<RegistrationId> {
+        self.kept.lock().forget_passing()
+    }
+
+    /// Drops all that is remembered.
+    pub(crate) fn forget_all(&self) {
+        *self.kept.lock() = Kept::default();
+    }
+
     /// Drops what is remembered of a registration; numbers given out still resolve.
     pub(crate) fn forget(&self, registration: RegistrationId) {
         self.kept.lock().current.retain(|(owner, _), _| *owner != registration);
@@ -323,34 +360,4 @@ fn source_of(directory: &Directory, entry: &Entry) -> PathBuf {
         Some(source) => PathBuf::from(std::ffi::OsString::from_vec(source.to_vec())),
         None => directory.source.join(std::ffi::OsStr::from_bytes(&entry.name)),
     }
-}
-
-impl Kept {
-    fn get(&mut self, id: DirectoryId) -> Option<Arc<Directory>> {
-        self.by_id.as_mut()?.get(&id).cloned()
-    }
-
-    fn keep(&mut self, directory: Arc<Directory>, current: bool) {
-        if current {
-            let place = (directory.registration, directory.path.clone());
-            self.current.insert(place, directory.id);
-        }
-        let by_id = self.by_id.get_or_insert_with(LruCache::unbounded);
-        self.entries += weight(&directory);
-        if let Some(former) = by_id.put(directory.id, directory) {
-            self.entries -= weight(&former);
-        }
-        while self.entries > MOST_KEPT && by_id.len() > 1 {
-            let Some((id, oldest)) = by_id.pop_lru() else { break };
-            self.entries -= weight(&oldest);
-            let place = (oldest.registration, oldest.path.clone());
-            if self.current.get(&place) == Some(&id) {
-                self.current.remove(&place);
-            }
-        }
-    }
-}
-
-fn weight(directory: &Directory) -> usize {
-    directory.listing.entries().len() + 4
 }

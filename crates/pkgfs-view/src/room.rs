@@ -5,6 +5,9 @@
 //! and then, since others fill the disk, too. Beyond them, blobs go, the one used longest ago
 //! first; which may go the store says, and what somebody has open stays. Where too little may
 //! go, nothing more is kept: what is read comes from origin and is not written anywhere.
+//!
+//! The same while the disk refuses for another reason (it was made read-only, or fails). It is asked
+//! again every few seconds, and all goes on as before once it takes something.
 
 use std::{
     collections::HashSet,
@@ -21,12 +24,12 @@ use pkgfs_store::{StoreError, Usage};
 use serde::Serialize;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::{View, ViewError, view::blocking};
+use crate::{View, ViewError, problems::Problems, view::blocking};
 
 /// How often the bounds are looked at, whatever happens.
 const EVERY: Duration = Duration::from_secs(10);
-/// How long a disk that refused a write is not asked again.
-const REFUSED: Duration = Duration::from_secs(5);
+/// How often a disk that refused a write is asked again.
+const REFUSED: Duration = Duration::from_secs(2);
 /// After a look that made too little room, the next one is not before: it reads the use of all
 /// blobs.
 const HOPELESS: Duration = Duration::from_secs(30);
@@ -48,7 +51,7 @@ pub struct StoreLimits {
 }
 
 /// How the store does within its bounds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RoomStatus {
     /// What the store may hold, if that is bounded.
     pub quota: Option<u64>,
@@ -60,6 +63,8 @@ pub struct RoomStatus {
     pub evicted_bytes: u64,
     /// Nothing more is kept: too little may go, or the disk refuses.
     pub full: bool,
+    /// Why the disk refuses.
+    pub refused: Option<String>,
 }
 
 impl StoreLimits {
@@ -84,16 +89,23 @@ pub(crate) struct Room {
     bell: Notify,
     asked: mpsc::UnboundedSender<oneshot::Sender<()>>,
     full: AtomicBool,
-    refused: Mutex<Option<Instant>>,
+    refused: Mutex<Option<Refused>>,
+    problems: Arc<Problems>,
     evicted_blobs: AtomicU64,
     evicted_bytes: AtomicU64,
+}
+
+/// The disk does not take what is written.
+struct Refused {
+    asked: Instant,
+    reason: String,
 }
 
 /// Those who ask for room.
 pub(crate) type Asked = mpsc::UnboundedReceiver<oneshot::Sender<()>>;
 
 impl Room {
-    pub(crate) fn new(limits: StoreLimits) -> (Arc<Self>, Asked) {
+    pub(crate) fn new(limits: StoreLimits, problems: Arc<Problems>) -> (Arc<Self>, Asked) {
         let (asked, receiver) = mpsc::unbounded_channel();
         let room = Self {
             limits,
@@ -101,6 +113,7 @@ impl Room {
             asked,
             full: AtomicBool::new(false),
             refused: Mutex::new(None),
+            problems,
             evicted_blobs: AtomicU64::new(0),
             evicted_bytes: AtomicU64::new(0),
         };
@@ -113,9 +126,16 @@ impl Room {
     }
 
     /// The disk has refused a write.
-    pub(crate) fn refused(&self) {
-        *self.refused.lock() = Some(Instant::now());
+    pub(crate) fn refused(&self, error: &impl ToString) {
+        let reason = error.to_string();
+        self.problems.tell(reason.clone());
+        *self.refused.lock() = Some(Refused { asked: Instant::now(), reason });
         self.look();
+    }
+
+    /// Whether it is time to ask the disk again.
+    fn is_to_be_asked(&self) -> bool {
+        self.refused.lock().as_ref().is_some_and(|refused| refused.asked.elapsed() >= REFUSED)
     }
 
     /// Returns when room was made, if that could be, or it took too long.
@@ -132,6 +152,11 @@ impl Room {
         if self.is_full() {
             self.make().await;
         }
+    }
+
+    /// How long nothing needs to be looked at.
+    fn rest(&self) -> Duration {
+        if self.refused.lock().is_some() { REFUSED } else { EVERY }
     }
 
     /// Writes something to the store; once more, after room was made, if there was none.
@@ -157,8 +182,7 @@ impl Room {
 
     /// Whether nothing more is to be kept.
     pub(crate) fn is_full(&self) -> bool {
-        let refused = *self.refused.lock();
-        self.full.load(Ordering::Relaxed) || refused.is_some_and(|at| at.elapsed() < REFUSED)
+        self.full.load(Ordering::Relaxed) || self.refused.lock().is_some()
     }
 
     pub(crate) fn status(&self) -> RoomStatus {
@@ -168,6 +192,7 @@ impl Room {
             evicted_blobs: self.evicted_blobs.load(Ordering::Relaxed),
             evicted_bytes: self.evicted_bytes.load(Ordering::Relaxed),
             full: self.is_full(),
+            refused: self.refused.lock().as_ref().map(|refused| refused.reason.clone()),
         }
     }
 }
@@ -183,13 +208,16 @@ impl View {
                 tokio::select! {
                     first = asked.recv() => waiting.extend(first),
                     () = room.bell.notified() => {}
-                    () = tokio::time::sleep(EVERY) => {}
+                    () = tokio::time::sleep(room.rest()) => {}
                 }
                 // All who ask meanwhile are served by one look.
                 while let Ok(more) = asked.try_recv() {
                     waiting.push(more);
                 }
                 let Some(view) = view.upgrade() else { return };
+                if room.is_to_be_asked() {
+                    view.ask_the_disk().await;
+                }
                 if !waiting.is_empty() || hopeless.is_none_or(|at| at.elapsed() >= HOPELESS) {
                     let enough = view.make_room().await.unwrap_or_else(|error| {
                         view.problems.tell(format!("no room could be made in the store: {error}"));
@@ -202,6 +230,24 @@ impl View {
                 waiting.into_iter().for_each(|waiting| _ = waiting.send(()));
             }
         });
+    }
+
+    /// Asks a disk that has refused a write whether it takes something by now.
+    async fn ask_the_disk(self: &Arc<Self>) {
+        let store = Arc::clone(&self.store);
+        match blocking(move || store.probe()).await {
+            Ok(()) => {
+                *self.room.refused.lock() = None;
+                tracing::info!("the disk of the store takes what is written again");
+                for registration in self.payloads.forget_passing() {
+                    self.show_anew(registration);
+                }
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                *self.room.refused.lock() = Some(Refused { asked: Instant::now(), reason });
+            }
+        }
     }
 
     /// Has blobs go as far as the bounds want it. Whether the store is within them.

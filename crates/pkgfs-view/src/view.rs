@@ -180,7 +180,7 @@ impl View {
             device,
             settings.believe,
         );
-        let (room, asked) = Room::new(settings.limits);
+        let (room, asked) = Room::new(settings.limits, Arc::clone(&problems));
         let payloads = Arc::new(Payloads::new(
             Arc::clone(&store),
             origin.clone(),
@@ -226,6 +226,7 @@ impl View {
             store,
             origin,
         });
+        view.keep_up_with_rebuilding();
         view.keep_writing_recency();
         view.keep_within_bounds(asked);
         view.keep_learning(messages);

@@ -7,6 +7,7 @@
 
 mod bench;
 mod check;
+mod crash_points;
 mod demo;
 mod fuzz;
 mod process;
@@ -36,6 +37,8 @@ enum Task {
     Test(test::Options),
     /// Give every parser inputs that are searched for by what code they reach.
     Fuzz(fuzz::Options),
+    /// End the store at each of its system calls, and damage its database in many ways.
+    CrashPoints(crash_points::Options),
     /// Build the Python package as a wheel.
     Wheel(wheel::Options),
     /// Measure pkgfs beside the local disk, shared storage, rez and rclone.
@@ -52,6 +55,7 @@ fn main() -> std::process::ExitCode {
         Task::Check(options) => check::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),
+        Task::CrashPoints(options) => crash_points::run(&options),
         Task::Wheel(options) => wheel::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Soak(options) => soak::run(&options),

@@ -15,5 +15,7 @@ mod soak;
 mod storage_fails;
 mod storage_gone;
 mod store;
+mod store_lost;
+mod store_refuses;
 mod wedged;
 mod worker_killed;

@@ -56,6 +56,58 @@ fn a_copy_is_whole_and_sealed_when_rez_unlinks_its_mark() {
     assert_eq!(ready(&mounted), 1);
 }
 
+/// Once a damaged file of a copy was said to be fetched anew, though nobody else has it, and
+/// stayed an error for good.
+#[test]
+fn a_copy_of_which_nobody_can_give_a_file_again_is_removed_by_a_repair_for_rez_to_copy_anew() {
+    let scene = Scene::new();
+    let repository = scene.repository();
+    repository.release("tool", "1.0", small);
+    let mounted = scene.mount(&left_to_rez());
+    let cache = Cache::new(mounted.mountpoint());
+    let handle = repository.handle("tool", "1.0", None);
+    let original = repository.directory("tool", "1.0");
+    let copy = cache.begin(&handle).unwrap().unwrap();
+    copy.tree(&original);
+    fs::write(copy.root.join("own"), "nobody else has this").unwrap();
+    copy.end();
+    let root = cache.find(&handle).unwrap().unwrap();
+    mounted.remount();
+    let verify = |more: &[&str]| {
+        let mountpoint = mounted.mountpoint();
+        mounted.pkgfs(&[&["verify", mountpoint.to_str().unwrap(), "-q"], more].concat())
+    };
+    // One that origin has, and one that nobody has.
+    for name in ["run", "own"] {
+        let bytes = fs::read(root.join(name)).unwrap();
+        let fans = fs::read_dir(mounted.store().join("blobs")).unwrap();
+        let blobs = fans.flat_map(|fan| fs::read_dir(fan.unwrap().path()).unwrap());
+        let mut blobs = blobs.map(|blob| blob.unwrap().path());
+        let blob = blobs.find(|blob| fs::read(blob).unwrap() == bytes).unwrap();
+        fs::remove_file(blob).unwrap();
+        let found = verify(&[]);
+        assert_eq!(found.code, Some(1), "{}", found.out);
+        let told = mounted.view()["problems"].to_string();
+        assert!(told.contains("rez copied") && told.contains("verify --repair"), "{told}");
+        let repaired = verify(&["--repair"]);
+        assert_eq!(repaired.code, Some(0), "{}", repaired.out);
+        assert_eq!(
+            repaired.out.contains("rez copies it in anew"),
+            name == "own",
+            "{}",
+            repaired.out
+        );
+        if name == "run" {
+            assert_eq!(fs::read(root.join(name)).unwrap(), bytes);
+        }
+    }
+    assert_eq!(cache.find(&handle).unwrap(), None);
+    let copy = cache.begin(&handle).unwrap().expect("rez may copy it in");
+    copy.tree(&original);
+    copy.end();
+    assert_same(&original, &cache.find(&handle).unwrap().unwrap());
+}
+
 /// `os.setxattr` and `os.removexattr`, which `shutil.copystat` takes "not supported" of for an
 /// answer, and nothing else.
 fn set_and_remove_attribute(path: &Path) -> [Option<Errno>; 2] {

@@ -115,18 +115,18 @@ impl Store {
     fn all<T>(
         &self,
         sql: &str,
-        parameters: impl Params,
-        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+        parameters: impl Params + Copy,
+        read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, StoreError> {
         self.database.read(|connection| {
-            connection.prepare_cached(sql)?.query_map(parameters, read)?.collect()
+            connection.prepare_cached(sql)?.query_map(parameters, &read)?.collect()
         })
     }
 
     fn one(
         &self,
         sql: &str,
-        parameters: impl Params,
+        parameters: impl Params + Copy,
     ) -> Result<Option<RegisteredVersion>, StoreError> {
         self.database.read(|connection| {
             connection.prepare_cached(sql)?.query_row(parameters, version).optional()

@@ -124,7 +124,6 @@ fn commit(batch: Vec<Work>, store: &Store, hydration: &Weak<Hydration>) {
 /// Readers have their bytes; the next one asks origin again.
 fn tell(hydration: &Weak<Hydration>, error: &StoreError) {
     if let Some(hydration) = hydration.upgrade() {
-        hydration.problems.tell(error.to_string());
-        hydration.room.refused();
+        hydration.room.refused(error);
     }
 }

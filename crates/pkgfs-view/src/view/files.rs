@@ -78,7 +78,7 @@ impl View {
                 {
                     self.recency.blob_used(digest);
                     self.read_elsewhere(&open);
-                } else if let Some(local) = self.local_file(key)? {
+                } else if let Some(local) = self.local_file(key, open.wanted.state.size)? {
                     let _ = open.local.set(Local::File(local));
                 } else if (1..=SMALL).contains(&open.wanted.state.size) {
                     // A failure is the reader's to hear of, if there is one.
@@ -174,10 +174,9 @@ impl View {
         if offset >= end {
             return Ok(Vec::new());
         }
-        let size = usize::try_from(end - offset).map_err(|_| ViewError::Invalid)?;
         self.profiles.read(open.wanted.key, length, offset..end);
         if open.local.get().is_none()
-            && let Some(local) = self.local_file(open.wanted.key)?
+            && let Some(local) = self.local_file(open.wanted.key, length)?
         {
             let _ = open.local.set(Local::File(local));
         }
@@ -189,7 +188,7 @@ impl View {
             if first {
                 self.hits.fetch_add(1, Ordering::Relaxed);
             }
-            return local.read(offset, size);
+            return self.read_local(local, &open.wanted, offset..end).await;
         }
         if first {
             self.misses.fetch_add(1, Ordering::Relaxed);
@@ -213,7 +212,7 @@ impl View {
         if let (true, Local::Bytes(content)) = (first, &local) {
             self.foresee(open.wanted.key, Arc::clone(content));
         }
-        let bytes = local.read(offset, size);
+        let bytes = self.read_local(&local, &open.wanted, offset..end).await;
         if whole {
             let _ = open.local.set(local);
         }
@@ -221,7 +220,7 @@ impl View {
     }
 
     /// Bytes that the store cannot keep, from origin for this one read.
-    async fn read_through(
+    pub(super) async fn read_through(
         self: &Arc<Self>,
         wanted: &Wanted,
         bytes: Range<u64>,
@@ -370,7 +369,7 @@ impl View {
 
 impl Local {
     /// Reads up to `size` bytes: fewer only at the end.
-    fn read(&self, offset: u64, size: usize) -> Result<Vec<u8>, ViewError> {
+    pub(super) fn read(&self, offset: u64, size: usize) -> Result<Vec<u8>, ViewError> {
         match self {
             Self::File(file) => read_at(file, offset, size),
             Self::Bytes(bytes) => Ok(span(bytes, offset, size).to_vec()),

@@ -307,7 +307,11 @@ impl View {
         let all = self.origin.xattrs(&source).await?;
         let store = Arc::clone(&self.store);
         let recorded = all.clone();
-        blocking(move || store.record_xattrs(key, &recorded)).await?;
+        match blocking(move || store.record_xattrs(key, &recorded)).await {
+            // They are known all the same.
+            Err(error) if error.is_of_the_disk() => self.room.refused(&error),
+            recorded => recorded?,
+        }
         Ok(all)
     }
 

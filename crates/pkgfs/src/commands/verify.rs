@@ -37,9 +37,10 @@ pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<Outcome> {
 }
 
 fn tell(report: &VerifyReport, arguments: &VerifyArguments) -> anyhow::Result<Outcome> {
-    let left = report.bad.iter().map(|bad| bad.files.len() as u64).sum::<u64>() - report.repaired;
+    let left = report.bad_files.saturating_sub(report.repaired);
     // Bad bytes that are sound again are no failure of a repair.
-    let well = report.failed.is_empty() && (report.bad.is_empty() || arguments.repair);
+    let sound = report.bad_blobs == 0 && report.database.is_none();
+    let well = report.failures == 0 && (sound || arguments.repair);
     let code = u8::from(!well);
     if arguments.json {
         let text = format!("{}\n", serde_json::to_string_pretty(report)?);
@@ -49,16 +50,30 @@ fn tell(report: &VerifyReport, arguments: &VerifyArguments) -> anyhow::Result<Ou
     for bad in &report.bad {
         writeln!(text, "bad: {} ({})", bad.digest, bad.reason)?;
         bad.files.iter().try_for_each(|file| writeln!(text, "  {file}"))?;
+        match bad.file_count - bad.files.len() as u64 {
+            0 => {}
+            more => writeln!(text, "  and {more} more")?,
+        }
+    }
+    if let Some(database) = &report.database {
+        writeln!(text, "the database was damaged: {database}")?;
     }
     let checked = report.checked;
     write!(text, "{} blobs, {} checked", checked.files, bytes(checked.bytes))?;
-    writeln!(text, "; {} bad", report.bad.len())?;
+    writeln!(text, "; {} bad", report.bad_blobs)?;
     if report.repaired > 0 {
         writeln!(text, "{} files were fetched anew", report.repaired)?;
+    }
+    for variant in &report.removed {
+        writeln!(text, "{variant}: rez's copy was removed; rez copies it in anew")?;
     }
     if left > 0 && !arguments.repair {
         writeln!(text, "{left} files are fetched anew when they are read")?;
     }
     report.failed.iter().for_each(|reason| note(reason));
+    let untold = report.failures - report.failed.len() as u64;
+    if untold > 0 {
+        note(&format!("and {untold} more"));
+    }
     Ok(Outcome { text: text.into(), code })
 }

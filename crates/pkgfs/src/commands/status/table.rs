@@ -92,6 +92,7 @@ struct Room {
     evicted_blobs: u64,
     evicted_bytes: u64,
     full: bool,
+    refused: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -252,7 +253,9 @@ fn push_store(rows: &mut Vec<(&str, String)>, view: &View) {
         let told = format!("{} blobs, {}; {bad} bad", checked.files, bytes(checked.bytes));
         rows.push(("checked", told));
     }
-    if room.full {
+    if let Some(reason) = &room.refused {
+        rows.push(("store refuses", format!("what is read is not kept: {reason}")));
+    } else if room.full {
         rows.push(("store full", "what is read is not kept".to_owned()));
     }
 }

@@ -1,10 +1,6 @@
 //! Killed at any instant, under load, the store opens and has all it acknowledged.
-#![allow(clippy::unwrap_used, missing_docs)]
-
-mod fixture;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     fs,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
@@ -14,26 +10,17 @@ use std::{
     time::Duration,
 };
 
-use fixture::{audit, directory, finished, variant};
-use pkgfs_manifest::BlobDigest;
-use pkgfs_store::{DirectoryId, NewDirectory, RegistrationId, RegistrationState, Store};
+use pkgfs_store::{NewDirectory, RegistrationId, RegistrationState, Store};
+
+use crate::{
+    Dice,
+    acknowledged::Acknowledged,
+    fixture::{audit, directory, finished, variant},
+};
 
 const DIR: &str = "PKGFS_STORE_CRASH";
 const ROUND: &str = "PKGFS_STORE_CRASH_ROUND";
 const KILLS: u64 = 60;
-
-/// Numbers that look random and are the same in each run (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
-    }
-}
 
 /// What a file holds: half of the time something that others hold too.
 fn bytes(dice: &mut Dice) -> Vec<u8> {
@@ -124,76 +111,10 @@ fn seal(store: &Store, id: RegistrationId, dice: &mut Dice) {
     store.discard_staging(id).unwrap();
 }
 
-/// What the processes killed so far have acknowledged.
-#[derive(Default)]
-struct Acknowledged {
-    registered: BTreeMap<RegistrationId, String>,
-    /// Of which it is not known whether the removal came about.
-    unregistering: BTreeSet<RegistrationId>,
-    unregistered: BTreeSet<RegistrationId>,
-    flushed: BTreeSet<RegistrationId>,
-    contents: BTreeMap<(DirectoryId, u32), (RegistrationId, BlobDigest)>,
-}
-
-impl Acknowledged {
-    fn hear(&mut self, line: &str) {
-        let words: Vec<&str> = line.split(' ').collect();
-        let number = |n: usize| words[n].parse::<u64>().unwrap();
-        let id = || RegistrationId(number(1));
-        match words[0] {
-            "open" => {}
-            "registered" => {
-                self.registered.insert(id(), format!("handle {}", number(2)));
-            }
-            "unregistering" => {
-                self.unregistering.insert(id());
-            }
-            "unregistered" => {
-                self.unregistered.insert(id());
-            }
-            "flushing" => {
-                self.flushed.insert(id());
-            }
-            "committed" => {
-                let entry = u32::try_from(number(3)).unwrap();
-                let content = (id(), words[4].parse().unwrap());
-                self.contents.insert((DirectoryId(number(2)), entry), content);
-            }
-            _ => panic!("{line}"),
-        }
-    }
-
-    fn check(&self, store: &Store) {
-        let found: BTreeMap<_, _> = store
-            .registrations()
-            .unwrap()
-            .into_iter()
-            .map(|one| (one.id, one.handle_key))
-            .collect();
-        let tombstones: BTreeSet<String> =
-            store.tombstones().unwrap().into_iter().map(|(handle, _)| handle).collect();
-        for (id, handle) in &self.registered {
-            if self.unregistered.contains(id) {
-                assert!(!found.contains_key(id), "{id:?} came back");
-                assert!(tombstones.contains(handle), "no tombstone for {id:?}");
-            } else if !self.unregistering.contains(id) {
-                assert_eq!(found.get(id), Some(handle), "{id:?} was lost");
-            }
-        }
-        for ((directory, entry), (id, digest)) in &self.contents {
-            // Gone are also directories that were replaced; here each path is listed once.
-            if !self.unregistering.contains(id) && !self.flushed.contains(id) {
-                let contents = store.contents(*directory).unwrap();
-                assert!(contents.contains(&(*entry, *digest)), "{directory:?} {entry} was lost");
-            }
-        }
-    }
-}
-
 /// Lets a process work until it has said `lines`, and a little longer, and kills it.
 fn kill_one(dir: &Path, round: u64, lines: u64, longer: Duration, heard: &mut Acknowledged) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "load", "--nocapture"])
+        .args(["--ignored", "--exact", "kills::load", "--nocapture"])
         .env(DIR, dir)
         .env(ROUND, round.to_string())
         .stdout(Stdio::piped())
