@@ -76,7 +76,7 @@ impl From<&OriginError> for ViewError {
             OriginError::NotADirectory { .. } => Self::NotADirectory,
             OriginError::IsADirectory { .. } => Self::IsADirectory,
             OriginError::Changed { .. } => Self::Stale,
-            OriginError::TimedOut { .. } => Self::TimedOut,
+            OriginError::TimedOut { .. } | OriginError::Silent { .. } => Self::TimedOut,
             OriginError::Destination { .. } => Self::NotKept,
             _ => Self::Failed,
         }

@@ -21,8 +21,9 @@ use tracing::{info, warn};
 use super::{
     conversation::{Outgoing, listen, speak, tell},
     job::{Answer, Job, Wish},
+    mounts::Mounts,
     process::{Started, Starter},
-    schedule::{Due, Rules, Schedule, Task, Waiting},
+    schedule::{Due, Refused, Rules, Schedule, Task, Waiting},
 };
 use crate::{
     Counters, OriginError, OriginSettings,
@@ -77,6 +78,7 @@ pub(crate) struct Supervisor {
     settings: OriginSettings,
     starter: Starter,
     schedule: Schedule<Job>,
+    mounts: Mounts,
     worker: Option<Worker>,
     generation: u64,
     reapers: JoinSet<()>,
@@ -102,6 +104,7 @@ impl Supervisor {
             starter: Starter::new(settings.command.clone())?,
             settings,
             schedule: Schedule::new(rules, Instant::now()),
+            mounts: Mounts::look(),
             worker: None,
             generation: 0,
             reapers: JoinSet::new(),
@@ -117,7 +120,7 @@ impl Supervisor {
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Event>) {
         let mut stop = None;
         loop {
-            let wake = self.schedule.wake();
+            let wake = self.schedule.wake(Instant::now());
             let sleep = async {
                 match wake {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -161,9 +164,7 @@ impl Supervisor {
         match event {
             Event::Submit(job) => {
                 self.count(|counters| counters.requests += 1);
-                if let Err(job) = self.schedule.submit(job, now) {
-                    self.turn_away(job);
-                }
+                self.submit(job, now);
             }
             Event::Abandoned => {
                 let gone = self.schedule.newly_abandoned();
@@ -180,7 +181,7 @@ impl Supervisor {
                 self.dismiss(false);
             }
             Event::Reaped(held) => {
-                self.schedule.reaped();
+                self.schedule.reaped(now);
                 held.into_iter().for_each(|waiting| self.schedule.resume(waiting));
             }
             Event::LeftBehind(held) => {
@@ -190,6 +191,19 @@ impl Supervisor {
                 }
             }
             Event::Said(..) | Event::Closed(_) | Event::Stop(_) => {}
+        }
+    }
+
+    fn submit(&mut self, job: Job, now: Instant) {
+        if self.schedule.is_silent(self.mounts.of(&job.path)) {
+            // What does not answer may have been unmounted, and something else mounted.
+            self.mounts = Mounts::look();
+        }
+        let place = self.mounts.of(&job.path);
+        match self.schedule.submit(job, place, now) {
+            Ok(()) => {}
+            Err(Refused::NoWorker(job)) => self.turn_away(job),
+            Err(Refused::Silent(job)) => self.fail_silent(job),
         }
     }
 
@@ -218,13 +232,18 @@ impl Supervisor {
     }
 
     fn tick(&mut self) {
-        for due in self.schedule.tick(Instant::now()) {
+        let due = self.schedule.tick(Instant::now());
+        if due.iter().any(|due| matches!(due, Due::TimedOut(_))) {
+            self.mounts = Mounts::look();
+        }
+        for due in due {
             match due {
                 Due::Ping => {
                     let ping = Envelope { id: u64::MAX, request: Request::Ping };
                     self.send(vec![ping], Vec::new());
                 }
                 Due::TimedOut(job) => self.time_out(job),
+                Due::Silent(job) => self.fail_silent(job),
                 Due::Wedged => {
                     warn!("the process that reads shared storage hangs; it is replaced");
                     self.dismiss(true);
@@ -339,6 +358,11 @@ impl Supervisor {
         self.count(|counters| counters.timed_out += 1);
         let after = self.settings.deadline;
         job.fail(|path| OriginError::TimedOut { path, after });
+    }
+
+    fn fail_silent(&self, job: Job) {
+        self.count(|counters| counters.refused += 1);
+        job.fail(|path| OriginError::Silent { path });
     }
 
     fn turn_away(&self, job: Job) {
