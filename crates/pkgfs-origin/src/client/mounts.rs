@@ -3,12 +3,7 @@
 //!
 //! Paths are compared as they are spelled. Where there is no such list, all is one file system.
 
-use std::{
-    ffi::OsStr,
-    os::unix::ffi::OsStrExt,
-    path::Path,
-    sync::Arc,
-};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path, sync::Arc};
 
 /// What was mounted when it was looked at.
 #[derive(Debug)]
@@ -47,12 +42,15 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(field.len());
     let mut rest = field;
     while let Some((&byte, after)) = rest.split_first() {
-        let digits = after.get(..3).filter(|digits| digits.iter().all(|d| (b'0'..=b'7').contains(d)));
+        let digits =
+            after.get(..3).filter(|digits| digits.iter().all(|d| (b'0'..=b'7').contains(d)));
         match (byte, digits) {
             (b'\\', Some(digits)) => {
-                plain.push(digits.iter().fold(0, |value: u8, digit| {
-                    value.wrapping_mul(8).wrapping_add(digit - b'0')
-                }));
+                plain.push(
+                    digits.iter().fold(0, |value: u8, digit| {
+                        value.wrapping_mul(8).wrapping_add(digit - b'0')
+                    }),
+                );
                 rest = &after[3..];
             }
             _ => {

@@ -122,7 +122,7 @@ impl<T: Task> Schedule<T> {
     }
 
     /// Requests for which the worker has a free thread now.
-    pub(crate) fn dispatch(&mut self, now: Instant) -> Vec<(u64, &T)> {
+    pub(crate) fn dispatch(&mut self) -> Vec<(u64, &T)> {
         let Some(worker) = &self.worker else { return Vec::new() };
         let active = || self.flights.values().filter(|flight| !flight.resting);
         let busy = worker.stuck.len() + active().count();
@@ -215,7 +215,8 @@ impl<T: Task> Schedule<T> {
     /// All that wait or are under way.
     pub(crate) fn drain(&mut self) -> Vec<T> {
         let flights = std::mem::take(&mut self.flights).into_values().map(|f| f.waiting);
-        let queued = self.lookups.drain(..).chain(self.fetches.drain(..)).chain(self.held.drain(..));
+        let queued =
+            self.lookups.drain(..).chain(self.fetches.drain(..)).chain(self.held.drain(..));
         queued.chain(flights).map(|waiting| waiting.task).collect()
     }
 

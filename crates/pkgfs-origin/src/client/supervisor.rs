@@ -34,6 +34,9 @@ use crate::{
 /// kernel.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// The most that a failure may take from here to who waits for it.
+const HANDED_ON: Duration = Duration::from_millis(250);
+
 /// Something the supervisor must act on.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -96,7 +99,8 @@ impl Supervisor {
         settings.max_left_behind = settings.max_left_behind.max(1);
         let rules = Rules {
             parallel: settings.parallel,
-            deadline: settings.deadline,
+            // A caller hears of it a little later than it is noticed here, and in time.
+            deadline: settings.deadline - (settings.deadline / 20).min(HANDED_ON),
             max_left_behind: settings.max_left_behind,
         };
         let (events, inbox) = mpsc::unbounded_channel();
@@ -306,7 +310,7 @@ impl Supervisor {
         let mut files = Vec::new();
         let mut broken = Vec::new();
         let mut batches = Vec::new();
-        for (id, job) in self.schedule.dispatch(Instant::now()) {
+        for (id, job) in self.schedule.dispatch() {
             match job.into.as_ref().map(OwnedFd::try_clone).transpose() {
                 Ok(file) => files.extend(file),
                 Err(error) => {

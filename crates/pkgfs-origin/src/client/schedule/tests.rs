@@ -57,7 +57,7 @@ impl Clock {
     }
 
     fn dispatch(&mut self) -> Vec<(u64, u32)> {
-        self.schedule.dispatch(self.now).iter().map(|(id, asked)| (*id, asked.name)).collect()
+        self.schedule.dispatch().iter().map(|(id, asked)| (*id, asked.name)).collect()
     }
 
     fn names(&mut self) -> Vec<u32> {
