@@ -33,6 +33,8 @@ enum Task {
     Check(check::Options),
     /// Set up, build and run every test, mounts and rez included.
     Test(test::Options),
+    /// Run the suites for POSIX file systems in full: minutes.
+    Posix,
     /// Build the Python package as a wheel.
     Wheel(wheel::Options),
     /// Measure pkgfs beside the local disk, shared storage, rez and rclone.
@@ -48,6 +50,7 @@ fn main() -> std::process::ExitCode {
         Task::Setup => setup::run().map(|_| ()),
         Task::Check(options) => check::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Posix => test::posix(),
         Task::Wheel(options) => wheel::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Soak(options) => soak::run(&options),
