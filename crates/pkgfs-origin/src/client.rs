@@ -3,11 +3,13 @@
 //! Each call hands a [`Job`] to one supervisor task and waits for its
 //! answer. The supervisor alone knows the worker: it gives it as many requests as it
 //! has threads, keeps their deadlines and replaces it ([`supervisor`]), by rules that
-//! are a state machine of their own ([`schedule`]). Processes are started and reaped
+//! are a state machine of their own ([`schedule`]); what is silent is told apart by file system
+//! ([`mounts`]). Processes are started and reaped
 //! in [`process`], and talked to in [`conversation`].
 
 mod conversation;
 mod job;
+mod mounts;
 mod process;
 mod schedule;
 mod supervisor;

@@ -55,6 +55,8 @@ pub struct Counters {
     pub batches: u64,
     /// Requests that ran into their deadline.
     pub timed_out: u64,
+    /// Requests that failed at once, since their file system does not answer.
+    pub refused: u64,
     /// Workers started.
     pub started: u64,
     /// Workers that died or were given up.

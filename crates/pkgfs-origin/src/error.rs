@@ -122,6 +122,16 @@ pub enum OriginError {
         /// The deadline in force.
         after: Duration,
     },
+    /// It has not answered others for a while: this was not asked, or with little patience.
+    #[error(
+        "{}: shared storage does not answer, and is asked again every few seconds; \
+         check that it is mounted and reachable",
+        path.display()
+    )]
+    Silent {
+        /// What was asked for.
+        path: PathBuf,
+    },
     /// The worker process died twice while it served this.
     #[error("{}: the process that reads shared storage died; the log tells how", path.display())]
     WorkerLost {

@@ -47,6 +47,9 @@ pub enum ViewError {
     /// The store's disk is full.
     #[error("the store's disk is full")]
     NoSpace,
+    /// The file would be larger than the store's disk can hold one.
+    #[error("the file is too large")]
+    TooLarge,
     /// The store does not take what was fetched. Whoever reads a file has it from shared storage.
     #[error("the store takes no more, or its disk refuses")]
     NotKept,
@@ -76,7 +79,7 @@ impl From<&OriginError> for ViewError {
             OriginError::NotADirectory { .. } => Self::NotADirectory,
             OriginError::IsADirectory { .. } => Self::IsADirectory,
             OriginError::Changed { .. } => Self::Stale,
-            OriginError::TimedOut { .. } => Self::TimedOut,
+            OriginError::TimedOut { .. } | OriginError::Silent { .. } => Self::TimedOut,
             OriginError::Destination { .. } => Self::NotKept,
             _ => Self::Failed,
         }
@@ -100,6 +103,7 @@ pub(crate) fn local(error: &std::io::Error) -> ViewError {
         ErrorKind::IsADirectory => ViewError::IsADirectory,
         ErrorKind::PermissionDenied => ViewError::Denied,
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => ViewError::NoSpace,
+        ErrorKind::FileTooLarge => ViewError::TooLarge,
         ErrorKind::InvalidFilename => ViewError::NameTooLong,
         ErrorKind::InvalidInput => ViewError::Invalid,
         _ => ViewError::Failed,

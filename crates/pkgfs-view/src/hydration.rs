@@ -12,7 +12,9 @@
 //! read from longest ago becomes whole at once, or, where the rest is never fetched, is let go
 //! with its bytes: who reads it next begins another.
 //!
-//! Nobody waits without a deadline: origin gives up on a flight that makes no progress.
+//! Nobody waits without a deadline: origin gives up on a flight that makes no progress. A kernel
+//! asks once more for what its own reading ahead did not get, on behalf of the same reader: for
+//! [`STILL_LATE`] such a file is answered without another flight, or its reader would wait twice.
 
 mod committer;
 mod flight;
@@ -26,6 +28,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 use futures::FutureExt;
@@ -51,6 +54,9 @@ pub(crate) const SMALL: u64 = 256 << 10;
 
 /// Large files under way at most, but for those that somebody waits for.
 const MOST_PARTIAL: usize = 64;
+
+/// How long a file that origin did not give in time is not asked for again.
+const STILL_LATE: Duration = Duration::from_millis(500);
 
 /// What becomes of the bytes of a large file that nobody has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +121,8 @@ pub(crate) struct Hydration {
     room: Arc<Room>,
     rest: RestOfLargeFiles,
     flights: Mutex<HashMap<FileKey, Arc<Flight>>>,
+    /// When files were given up that origin did not give in time.
+    late: Mutex<HashMap<FileKey, Instant>>,
     committer: std::sync::mpsc::Sender<Work>,
     /// Bytes in memory, and files, that wait to be made durable.
     waiting: watch::Sender<(u64, usize)>,
@@ -136,6 +144,7 @@ impl Hydration {
             room,
             rest,
             flights: Mutex::default(),
+            late: Mutex::default(),
             committer,
             waiting: watch::Sender::default(),
         });
@@ -171,6 +180,9 @@ impl Hydration {
                 filling.order_all();
             }
             return Ok(Arc::clone(flight));
+        }
+        if self.is_late(wanted.key) {
+            return Err(ViewError::TimedOut);
         }
         let (sender, stage) = watch::channel(Stage::Filling(Spans::default()));
         let hydration = Arc::clone(self);
@@ -235,6 +247,9 @@ impl Hydration {
                     } else {
                         tracing::debug!(%error, "not fetched ahead");
                     }
+                    if matches!(error, OriginError::TimedOut { .. } | OriginError::Silent { .. }) {
+                        hydration.late.lock().insert(key, Instant::now());
+                    }
                     sender.send_replace(Stage::Failed(ViewError::from(&error)));
                     if matches!(error, OriginError::Changed { .. } | OriginError::NotFound { .. }) {
                         on_change();
@@ -243,6 +258,13 @@ impl Hydration {
             }
         });
         Ok(flight)
+    }
+
+    /// Whether origin did not give this file in time, a moment ago.
+    fn is_late(&self, key: FileKey) -> bool {
+        let mut late = self.late.lock();
+        late.retain(|_, since| since.elapsed() < STILL_LATE);
+        late.contains_key(&key)
     }
 
     /// Takes out a flight, unless it was let go and there is another by now.

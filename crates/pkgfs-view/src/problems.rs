@@ -9,6 +9,9 @@ use serde::Serialize;
 /// How many different problems are remembered; the oldest goes first.
 const MOST: usize = 100;
 
+/// Seconds after which the same again is logged again: it is another time.
+const ANOTHER_TIME: i64 = 60;
+
 /// Something that went wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -25,13 +28,16 @@ pub struct Problem {
 pub(crate) struct Problems(Mutex<VecDeque<Problem>>);
 
 impl Problems {
-    /// Logs a problem and remembers it. The same again is only counted.
+    /// Logs a problem and remembers it. The same again soon after is only counted.
     pub(crate) fn tell(&self, text: String) {
         let last = Timestamp::now().secs;
         let mut known = self.0.lock();
         if let Some(place) = known.iter().position(|problem| problem.text == text)
             && let Some(mut problem) = known.remove(place)
         {
+            if last.saturating_sub(problem.last) >= ANOTHER_TIME {
+                tracing::warn!("{text}");
+            }
             problem.times += 1;
             problem.last = last;
             known.push_back(problem);

@@ -7,7 +7,7 @@
 //! asks for it anew or its tombstone's time has passed.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -49,6 +49,13 @@ impl From<Held> for NotRegistered {
 }
 
 impl View {
+    /// Whether some repository has a directory there. That storage does not say is told: who looked
+    /// for it may be anybody.
+    async fn have(&self, below: &Path) -> Result<bool, ViewError> {
+        let there = self.repositories.have(below).await;
+        Ok(there.inspect_err(|error| self.problems.tell(error.to_string()))?)
+    }
+
     /// Registers what a look-up of this directory asks for. `Ok(true)`: it is there.
     pub(crate) async fn offer_level(
         self: &Arc<Self>,
@@ -59,7 +66,7 @@ impl View {
             return Ok(false);
         }
         let Some(version) = &path.version else {
-            return Ok(self.repositories.have(path.name.as_ref().as_ref()).await?);
+            return self.have(path.name.as_ref().as_ref()).await;
         };
         if !pkgfs_rez::names::is_valid_version_dir(version)
             && **version != *pkgfs_rez::names::NO_VERSION
@@ -72,7 +79,7 @@ impl View {
             } else {
                 PathBuf::from(&*path.name).join(&**version)
             };
-            return Ok(self.repositories.have(&below).await?);
+            return self.have(&below).await;
         };
         if !pkgfs_rez::layout::is_h4(h4) {
             return Ok(false);

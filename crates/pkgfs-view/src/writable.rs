@@ -14,6 +14,7 @@ mod table;
 use std::{
     fs::{self, File},
     io,
+    os::fd::AsRawFd,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
@@ -32,7 +33,7 @@ use table::Table;
 
 /// Which area a file lies in, as far as that matters for what it shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Area {
+enum Area {
     /// `.sys`: open to all.
     Sys,
     /// A tree under way: private to who makes it.
@@ -63,6 +64,13 @@ pub struct Change {
     pub atime: Option<Timestamp>,
     /// Last modification.
     pub mtime: Option<Timestamp>,
+}
+
+/// Where a file can be changed, for as long as this is held.
+struct Reachable {
+    area: Area,
+    path: PathBuf,
+    kept: Option<Arc<File>>,
 }
 
 impl Writable {
@@ -110,14 +118,14 @@ impl Writable {
     ) -> Result<NodeAttributes, ViewError> {
         let path = self.child(parent, name)?;
         let data = fs::symlink_metadata(self.base.join(&path)).map_err(|e| local(&e))?;
-        let (id, maker) = {
+        let (id, area, maker) = {
             let mut table = self.table.lock();
             let id = table.intern(&path);
             let known = table.nodes.get_mut(&id).ok_or(ViewError::Stale)?;
             known.lookups += 1;
-            (id, known.maker)
+            (id, known.area, known.maker)
         };
-        Ok(self.shown(id, &path, &data, maker))
+        Ok(shown(id, area, &data, maker))
     }
 
     /// A platform has forgotten the node that many times.
@@ -134,10 +142,10 @@ impl Writable {
     }
 
     pub(crate) fn attributes(&self, id: WritableId) -> Result<NodeAttributes, ViewError> {
-        let (path, maker, open) = {
+        let (path, area, maker, open) = {
             let table = self.table.lock();
             let known = table.nodes.get(&id).ok_or(ViewError::Stale)?;
-            (known.paths.first().cloned(), known.maker, known.open.upgrade())
+            (known.paths.first().cloned(), known.area, known.maker, known.open.upgrade())
         };
         let data = match (&path, open) {
             (Some(path), _) => fs::symlink_metadata(self.base.join(path)),
@@ -145,34 +153,7 @@ impl Writable {
             (None, None) => return Err(ViewError::NotFound),
         };
         let data = data.map_err(|e| local(&e))?;
-        Ok(self.shown(id, path.as_deref().unwrap_or(Path::new("sys")), &data, maker))
-    }
-
-    fn shown(
-        &self,
-        id: WritableId,
-        path: &Path,
-        data: &fs::Metadata,
-        maker: Option<(u32, u32)>,
-    ) -> NodeAttributes {
-        let directory = data.is_dir();
-        let mode = match area(path) {
-            Area::Sys if directory => 0o777,
-            Area::Sys => 0o666,
-            Area::Staging => (data.mode() & 0o7777) as u16,
-        };
-        let (uid, gid) = maker.unwrap_or((data.uid(), data.gid()));
-        NodeAttributes {
-            node: NodeId::from(Node::Writable(id)),
-            kind: if directory { NodeKind::Directory } else { NodeKind::File },
-            size: data.size(),
-            mode,
-            links: data.nlink().try_into().unwrap_or(u32::MAX),
-            uid,
-            gid,
-            mtime: Timestamp { secs: data.mtime(), nanos: data.mtime_nsec() as u32 },
-            device: 0,
-        }
+        Ok(shown(id, area, &data, maker))
     }
 
     /// Opens a file that exists.
@@ -233,6 +214,11 @@ impl Writable {
             Err(error) => return Err(local(&error)),
         };
         if made {
+            // Our own umask is no part of what was asked for.
+            if area(&path) == Area::Staging {
+                let mode = fs::Permissions::from_mode(u32::from(mode) | 0o600);
+                file.set_permissions(mode).map_err(|e| local(&e))?;
+            }
             self.made_by(&path, &absolute, caller);
         }
         let attributes = self.lookup(parent, name)?;
@@ -255,6 +241,10 @@ impl Writable {
             .mode(u32::from(mode) | 0o700)
             .create(&absolute)
             .map_err(|e| local(&e))?;
+        if area(&path) == Area::Staging {
+            let mode = fs::Permissions::from_mode(u32::from(mode) | 0o700);
+            fs::set_permissions(&absolute, mode).map_err(|e| local(&e))?;
+        }
         self.made_by(&path, &absolute, caller);
         self.lookup(parent, name)
     }
@@ -332,15 +322,34 @@ impl Writable {
         self.attributes(id)
     }
 
+    /// Where a file can be changed: by its name, or, where it has none any more, through the
+    /// descriptor that keeps it.
+    fn reachable(&self, id: WritableId) -> Result<Reachable, ViewError> {
+        let table = self.table.lock();
+        let known = table.nodes.get(&id).ok_or(ViewError::Stale)?;
+        if let Some(path) = known.paths.first() {
+            return Ok(Reachable { area: known.area, path: self.base.join(path), kept: None });
+        }
+        let file = known.open.upgrade().ok_or(ViewError::NotFound)?;
+        // What still has a name that is not ours may be a blob.
+        if file.metadata().map_err(|e| local(&e))?.nlink() > 0 {
+            return Err(ViewError::ReadOnly);
+        }
+        let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        Ok(Reachable { area: known.area, path, kept: Some(file) })
+    }
+
     pub(crate) fn change(
         &self,
         id: WritableId,
         change: Change,
     ) -> Result<NodeAttributes, ViewError> {
-        let path = self.absolute(id)?;
-        let staged = area(&self.relative(id)?) == Area::Staging;
+        let Reachable { area, path, kept } = self.reachable(id)?;
+        let staged = area == Area::Staging;
         let failed = |error: io::Error| local(&error);
-        own_bytes(&path, area(&self.relative(id)?)).map_err(failed)?;
+        if kept.is_none() {
+            own_bytes(&path, area).map_err(failed)?;
+        }
         if let Some(size) = change.size {
             let file = fs::OpenOptions::new().write(true).open(&path).map_err(failed)?;
             file.set_len(size).map_err(failed)?;
@@ -351,10 +360,15 @@ impl Writable {
             fs::set_permissions(&path, mode).map_err(failed)?;
         }
         if let (true, true) = (change.uid.is_some() || change.gid.is_some(), staged) {
-            std::os::unix::fs::lchown(&path, change.uid, change.gid).map_err(failed)?;
+            let given = if kept.is_some() {
+                std::os::unix::fs::chown(&path, change.uid, change.gid)
+            } else {
+                std::os::unix::fs::lchown(&path, change.uid, change.gid)
+            };
+            given.map_err(failed)?;
         }
         if change.atime.is_some() || change.mtime.is_some() {
-            set_times(&path, change.atime, change.mtime).map_err(failed)?;
+            set_times(&path, kept.is_some(), change.atime, change.mtime).map_err(failed)?;
         }
         self.attributes(id)
     }
@@ -372,6 +386,33 @@ impl Writable {
             names.push(DirectoryEntry { name, kind, node: None });
         }
         Ok(names)
+    }
+}
+
+/// A file's attributes as they are shown.
+fn shown(
+    id: WritableId,
+    area: Area,
+    data: &fs::Metadata,
+    maker: Option<(u32, u32)>,
+) -> NodeAttributes {
+    let directory = data.is_dir();
+    let mode = match area {
+        Area::Sys if directory => 0o777,
+        Area::Sys => 0o666,
+        Area::Staging => (data.mode() & 0o7777) as u16,
+    };
+    let (uid, gid) = maker.unwrap_or((data.uid(), data.gid()));
+    NodeAttributes {
+        node: NodeId::from(Node::Writable(id)),
+        kind: if directory { NodeKind::Directory } else { NodeKind::File },
+        size: data.size(),
+        mode,
+        links: data.nlink().try_into().unwrap_or(u32::MAX),
+        uid,
+        gid,
+        mtime: Timestamp { secs: data.mtime(), nanos: data.mtime_nsec() as u32 },
+        device: 0,
     }
 }
 
@@ -409,13 +450,19 @@ pub(crate) fn os_name(name: &[u8]) -> Result<&std::ffi::OsStr, ViewError> {
     }
 }
 
-fn set_times(path: &Path, atime: Option<Timestamp>, mtime: Option<Timestamp>) -> io::Result<()> {
+fn set_times(
+    path: &Path,
+    follow: bool,
+    atime: Option<Timestamp>,
+    mtime: Option<Timestamp>,
+) -> io::Result<()> {
     use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_OMIT, utimensat};
     let spec = |at: Option<Timestamp>| match at {
         Some(at) => Timespec { tv_sec: at.secs, tv_nsec: i64::from(at.nanos) },
         None => Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
     };
     let times = Timestamps { last_access: spec(atime), last_modification: spec(mtime) };
-    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?;
+    let flags = if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+    utimensat(CWD, path, &times, flags)?;
     Ok(())
 }

@@ -7,6 +7,7 @@
 
 mod cold;
 mod definitions;
+mod faults;
 mod figures;
 mod graveyard;
 mod ground;
@@ -60,6 +61,8 @@ enum What {
     Scale(Measuring),
     /// Many fresh stores that start the same application at once.
     Herd(Measuring),
+    /// Storage that hangs: local reads with and without it, and how cold ones end.
+    Faults(Measuring),
     /// Reading literal definitions, on one core.
     Definitions,
     /// `pkgfs scan` beside rez's own enumeration.
@@ -95,7 +98,8 @@ struct Bench {
 
 /// Measures it.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let all: [fn(&Bench) -> Result<Part>; 4] = [warm::run, cold::run, scale::run, herd::run];
+    let all: [fn(&Bench) -> Result<Part>; 5] =
+        [warm::run, cold::run, scale::run, herd::run, faults::run];
     match &options.what {
         None => {
             measure(&options.measuring, &all)?;
@@ -109,6 +113,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(What::Cold(measuring)) => measure(measuring, &[cold::run]),
         Some(What::Scale(measuring)) => measure(measuring, &[scale::run]),
         Some(What::Herd(measuring)) => measure(measuring, &[herd::run]),
+        Some(What::Faults(measuring)) => measure(measuring, &[faults::run]),
         Some(What::Definitions) => definitions::run(),
         Some(What::Scan(options)) => scan::run(options),
     }

@@ -39,6 +39,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// End the store at each of its system calls, and damage its database in many ways.
     CrashPoints(crash_points::Options),
+    /// Run the suites for POSIX file systems in full: minutes.
+    Posix,
     /// Build the Python package as a wheel.
     Wheel(wheel::Options),
     /// Measure pkgfs beside the local disk, shared storage, rez and rclone.
@@ -56,6 +58,7 @@ fn main() -> std::process::ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::CrashPoints(options) => crash_points::run(&options),
+        Task::Posix => test::posix(),
         Task::Wheel(options) => wheel::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Soak(options) => soak::run(&options),

@@ -1,12 +1,14 @@
 //! `cargo xtask setup`: what the tests and the demo need, installed once.
 //!
 //! Idempotent, and quick (no network) when everything is there: Debian's packages, a `/dev/fuse`
-//! that ordinary users may open, two production installs of rez, and the cargo tools.
+//! that ordinary users may open, two production installs of rez, the cargo tools, and suites for
+//! POSIX file systems.
 
 pub(crate) mod debian;
 mod fuse_device;
 pub(crate) mod python;
 pub(crate) mod rez;
+mod suites;
 pub(crate) mod tools;
 
 use anyhow::Result;
@@ -22,6 +24,7 @@ pub(crate) fn run() -> Result<Installed> {
     debian::install(debian::PACKAGES)?;
     fuse_device::open_to_everyone()?;
     tools::install()?;
+    suites::install()?;
     let mut newest = None;
     for version in rez::VERSIONS {
         let install = rez::install(version)?;

@@ -37,3 +37,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     Ok(())
 }
+
+/// Runs the suites for POSIX file systems in full (`docs/posix.md`).
+pub(crate) fn posix() -> Result<()> {
+    setup::run()?;
+    process::run(&mut cargo(&["build", "--workspace", "--bins"]))?;
+    let filter = ["--package", "pkgfs-tests", "--test", "protocol", "-E", "test(/^posix::/)"];
+    process::run(
+        cargo(&["nextest", "run", "--run-ignored", "all", "--no-capture"])
+            .args(filter)
+            .env("PATH", tools::search_path()),
+    )
+}

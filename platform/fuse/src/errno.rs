@@ -19,6 +19,7 @@ pub(crate) fn errno(error: &ViewError) -> Errno {
         ViewError::Unsupported => Errno::EOPNOTSUPP,
         ViewError::Invalid => Errno::EINVAL,
         ViewError::NoSpace => Errno::ENOSPC,
+        ViewError::TooLarge => Errno::EFBIG,
         ViewError::TimedOut => Errno::ETIMEDOUT,
         ViewError::Failed | ViewError::NotKept => Errno::EIO,
     }

@@ -11,6 +11,7 @@ mod packages;
 mod process;
 mod restart;
 mod restless;
+mod silent;
 mod soak;
 mod storage_fails;
 mod storage_gone;

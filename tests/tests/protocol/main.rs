@@ -13,6 +13,7 @@ mod modes;
 mod open_elsewhere;
 mod payloads;
 mod pending;
+mod posix;
 mod refused;
 mod removal;
 mod renaming;

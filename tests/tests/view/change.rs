@@ -197,3 +197,87 @@ fn who_has_the_old_file_open_goes_on_reading_it_when_it_changes() {
     file.read_exact_at(&mut read, 0).unwrap();
     assert!(read == subject.old);
 }
+
+/// The bytes are the same, but nothing says so before they are read.
+#[test]
+fn a_file_that_was_touched_is_an_error_or_whole_before_its_fetch_and_its_time_is_seen_after_it() {
+    let touch = |path: &Path| {
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(100);
+        File::options().write(true).open(path).unwrap().set_modified(later).unwrap();
+    };
+    for fetched in [false, true] {
+        let subject = subject(SIZE);
+        assert_eq!(fs::metadata(&subject.shown).unwrap().len(), SIZE as u64);
+        if fetched {
+            assert!(fs::read(&subject.shown).unwrap() == subject.old);
+        }
+        subject.change(&touch);
+        if fetched {
+            let mountpoint = subject.mounted.mountpoint();
+            let _ = subject.mounted.pkgfs(&[Path::new("flush"), &mountpoint]).good();
+        }
+        eventually("it is read as it is", || match fs::read(&subject.shown) {
+            Ok(read) => {
+                assert!(read == subject.old, "{} bytes that origin never had", read.len());
+                let [shown, source] = [&subject.shown, &subject.source]
+                    .map(|path| fs::metadata(path).unwrap().modified().unwrap());
+                shown == source
+            }
+            Err(error) => {
+                assert_eq!(Errno::from_io_error(&error), Some(Errno::STALE), "{error}");
+                false
+            }
+        });
+    }
+}
+
+#[test]
+fn a_directory_that_is_replaced_is_the_old_one_or_the_new_one_and_open_files_keep_theirs() {
+    let scene = Scene::behind_standin(&Options::uncached());
+    let fill = |root: &Path, generation: u8| {
+        for name in ["part/first", "part/second"] {
+            fs::create_dir_all(root.join("part")).unwrap();
+            fs::write(root.join(name), vec![generation; 40_000]).unwrap();
+        }
+        fs::write(root.join("part").join(format!("only-{generation}")), "x").unwrap();
+    };
+    scene.repository().release("changing", "1.0", |root| fill(root, 1));
+    // Each touch of a json compares with origin.
+    let configuration = "freshness_minutes = 0".to_owned();
+    let mounted = scene.mount(&MountOptions { configuration, ..MountOptions::default() });
+    let payload = mounted.payload("changing", "1.0", None);
+    let part = payload.join("part");
+    assert_eq!(fs::read(part.join("first")).unwrap(), vec![1; 40_000]);
+    let open = File::open(part.join("first")).unwrap();
+    eventually("it is local", || mounted.view()["hydrated"]["files"].as_u64() >= Some(1));
+    let source = scene.repository().directory("changing", "1.0");
+    fill(&scene.path("new"), 2);
+    fs::rename(source.join("part"), scene.path("old")).unwrap();
+    fs::rename(scene.path("new/part"), source.join("part")).unwrap();
+    scene.standin().control().forget("changing").unwrap();
+    // Nobody has read the second: it is the new one, once that is noticed, or an error.
+    match fs::read(part.join("second")) {
+        Ok(read) => assert_eq!(read, vec![2; 40_000]),
+        Err(error) => assert_eq!(Errno::from_io_error(&error), Some(Errno::STALE), "{error}"),
+    }
+    File::open(payload.with_extension("json"))
+        .unwrap()
+        .set_modified(std::time::SystemTime::now())
+        .unwrap();
+    eventually("the new directory is seen whole", || {
+        let names = fs::read_dir(&part).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        let old = ["first", "only-1", "second"];
+        assert!(names == old || names == ["first", "only-2", "second"], "{names:?}");
+        names != old
+    });
+    for name in ["first", "second"] {
+        assert_eq!(fs::read(part.join(name)).unwrap(), vec![2; 40_000], "{name}");
+    }
+    let mut read = vec![0; 40_000];
+    open.read_exact_at(&mut read, 0).unwrap();
+    assert_eq!(read, vec![1; 40_000], "an open file changed under its reader");
+    let told = mounted.view()["problems"].to_string();
+    assert!(told.contains("changed at origin"), "{told}");
+}

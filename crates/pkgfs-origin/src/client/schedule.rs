@@ -12,14 +12,25 @@
 //! its thread counts as stuck until it answers after all; with more than half of the
 //! threads stuck, or a silent process, the worker is wedged and given up, and its
 //! other requests go to the next one. No request is given to more than two workers.
-//! A waiting request fails once nothing was answered for a whole deadline.
+//! A waiting request fails once nothing was answered for a whole deadline, and neither the wait
+//! nor a second worker gives a request more time than storage's last sign of life does.
+//!
+//! Requests to a file system that has fallen silent fail without a deadline ([`silence`]).
+
+mod silence;
+mod state;
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
+    path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::job::Wish;
+use silence::{Admission, Silences};
+pub(crate) use state::{Departed, Due, Refused, Rules, Task, Waiting};
+use state::{Flight, Worker};
 
 /// Most workers that one request is given to.
 const TRIES: u8 = 2;
@@ -30,80 +41,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Longest wait before one more worker is risked beyond `max_left_behind`.
 const LONGEST_PROBE: Duration = Duration::from_secs(600);
 
-/// What the schedule must know of a request.
-pub(crate) trait Task {
-    /// Whether it fills a file, which must never be done by two workers at a time.
-    fn fills_file(&self) -> bool;
-    /// Whether nobody waits for it any more.
-    fn is_abandoned(&self) -> bool;
-    /// What its worker has not been told yet of what somebody waits for.
-    fn untold_wishes(&self) -> Vec<Wish>;
-}
-
-/// Limits, as in [`OriginSettings`](crate::OriginSettings).
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Rules {
-    pub(crate) parallel: usize,
-    pub(crate) deadline: Duration,
-    pub(crate) max_left_behind: usize,
-}
-
-/// A request that no worker has at the moment.
-#[derive(Debug)]
-pub(crate) struct Waiting<T> {
-    pub(crate) task: T,
-    since: Instant,
-    tries: u8,
-}
-
-#[derive(Debug)]
-struct Flight<T> {
-    waiting: Waiting<T>,
-    /// When it was sent or last got on.
-    moved: Instant,
-    cancelled: bool,
-    /// How many wishes its worker was told.
-    told: u64,
-    resting: bool,
-}
-
-#[derive(Debug)]
-struct Worker {
-    /// When it last said anything.
-    heard: Instant,
-    pinged: bool,
-    answered: bool,
-    /// Requests given up whose threads have not come back.
-    stuck: HashSet<u64>,
-}
-
-/// What must be done because time has passed.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Due<T> {
-    /// Ask the worker whether it lives.
-    Ping,
-    /// This request fails.
-    TimedOut(T),
-    /// The worker must be given up.
-    Wedged,
-}
-
-/// The requests of a worker that is gone.
-#[derive(Debug)]
-pub(crate) struct Departed<T> {
-    /// To be submitted again by [`Schedule::resume`], but only once the process is
-    /// known to be dead: until then it may still write to their files.
-    pub(crate) held: Vec<Waiting<T>>,
-    /// Given to two workers already: they fail.
-    pub(crate) failed: Vec<T>,
-}
-
 #[derive(Debug)]
 pub(crate) struct Schedule<T> {
     rules: Rules,
     next_id: u64,
     lookups: VecDeque<Waiting<T>>,
     fetches: VecDeque<Waiting<T>>,
+    /// Those that wait for what another finds out about their file system.
+    held: Vec<Waiting<T>>,
+    silences: Silences,
     flights: BTreeMap<u64, Flight<T>>,
     worker: Option<Worker>,
     left_behind: usize,
@@ -122,6 +68,8 @@ impl<T: Task> Schedule<T> {
             next_id: 0,
             lookups: VecDeque::new(),
             fetches: VecDeque::new(),
+            held: Vec::new(),
+            silences: Silences::new(rules.deadline),
             flights: BTreeMap::new(),
             worker: None,
             left_behind: 0,
@@ -133,14 +81,35 @@ impl<T: Task> Schedule<T> {
         }
     }
 
-    /// Takes a request, or gives it back if no worker can be had.
-    pub(crate) fn submit(&mut self, task: T, now: Instant) -> Result<(), T> {
+    /// Takes a request about this file system, or gives it back.
+    pub(crate) fn submit(
+        &mut self,
+        task: T,
+        place: &Arc<Path>,
+        now: Instant,
+    ) -> Result<(), Refused<T>> {
         if self.worker.is_none() && !self.may_start(now) {
-            return Err(task);
+            return Err(Refused::NoWorker(task));
         }
-        let waiting = Waiting { task, since: now, tries: 0 };
+        let patience = self.rules.deadline;
+        let mut waiting =
+            Waiting { task, place: Arc::clone(place), since: now, tries: 0, patience };
+        match self.silences.admit(place, now) {
+            Admission::Refused => return Err(Refused::Silent(waiting.task)),
+            Admission::Held => {
+                self.held.push(waiting);
+                return Ok(());
+            }
+            Admission::Trial => waiting.patience = self.silences.trial(),
+            Admission::Sent => {}
+        }
         self.queue(&waiting.task).push_back(waiting);
         Ok(())
+    }
+
+    /// Whether a file system does not answer.
+    pub(crate) fn is_silent(&self, place: &Path) -> bool {
+        self.silences.is_silent(place)
     }
 
     /// Takes back a request that was held, at the head of the queue.
@@ -153,7 +122,7 @@ impl<T: Task> Schedule<T> {
     }
 
     /// Requests for which the worker has a free thread now.
-    pub(crate) fn dispatch(&mut self, now: Instant) -> Vec<(u64, &T)> {
+    pub(crate) fn dispatch(&mut self) -> Vec<(u64, &T)> {
         let Some(worker) = &self.worker else { return Vec::new() };
         let active = || self.flights.values().filter(|flight| !flight.resting);
         let busy = worker.stuck.len() + active().count();
@@ -174,7 +143,9 @@ impl<T: Task> Schedule<T> {
             waiting.tries += 1;
             free -= 1;
             free_for_copies -= usize::from(waiting.task.fills_file());
-            let flight = Flight { waiting, moved: now, cancelled: false, told: 0, resting: false };
+            // While storage is silent, having waited counts; while it answers, it does not.
+            let moved = waiting.since.max(self.progress);
+            let flight = Flight { waiting, moved, cancelled: false, told: 0, resting: false };
             self.flights.insert(self.next_id, flight);
             self.next_id += 1;
         }
@@ -193,8 +164,8 @@ impl<T: Task> Schedule<T> {
     }
 
     pub(crate) fn worker_started(&mut self, now: Instant) {
-        let stuck = HashSet::new();
-        self.worker = Some(Worker { heard: now, pinged: false, answered: false, stuck });
+        let stuck = HashMap::new();
+        self.worker = Some(Worker { heard: now, pinged: None, answered: false, stuck });
     }
 
     /// No worker could be started: the next attempt waits.
@@ -218,7 +189,7 @@ impl<T: Task> Schedule<T> {
         }
         for flight in std::mem::take(&mut self.flights).into_values().rev() {
             let mut waiting = flight.waiting;
-            waiting.since = now;
+            waiting.since = if flight.resting { now } else { flight.moved };
             if waiting.tries >= TRIES {
                 departed.failed.push(waiting.task);
             } else if waiting.task.fills_file() {
@@ -231,8 +202,9 @@ impl<T: Task> Schedule<T> {
     }
 
     /// A worker that departed is dead.
-    pub(crate) fn reaped(&mut self) {
+    pub(crate) fn reaped(&mut self, now: Instant) {
         self.left_behind = self.left_behind.saturating_sub(1);
+        self.silences.try_again(now);
     }
 
     /// All that wait, when no worker can be had for them.
@@ -243,7 +215,8 @@ impl<T: Task> Schedule<T> {
     /// All that wait or are under way.
     pub(crate) fn drain(&mut self) -> Vec<T> {
         let flights = std::mem::take(&mut self.flights).into_values().map(|f| f.waiting);
-        let queued = self.lookups.drain(..).chain(self.fetches.drain(..));
+        let queued =
+            self.lookups.drain(..).chain(self.fetches.drain(..)).chain(self.held.drain(..));
         queued.chain(flights).map(|waiting| waiting.task).collect()
     }
 
@@ -251,7 +224,7 @@ impl<T: Task> Schedule<T> {
     pub(crate) fn heard(&mut self, now: Instant) {
         if let Some(worker) = &mut self.worker {
             worker.heard = now;
-            worker.pinged = false;
+            worker.pinged = None;
         }
     }
 
@@ -259,7 +232,9 @@ impl<T: Task> Schedule<T> {
     pub(crate) fn got_on(&mut self, id: u64, now: Instant) -> Option<&T> {
         self.progress = now;
         let flight = self.flights.get_mut(&id)?;
+        self.silences.answered(&flight.waiting.place, now);
         flight.moved = now;
+        flight.waiting.patience = self.rules.deadline;
         Some(&flight.waiting.task)
     }
 
@@ -286,9 +261,13 @@ impl<T: Task> Schedule<T> {
         self.probe = self.rules.deadline;
         if let Some(worker) = &mut self.worker {
             worker.answered = true;
-            worker.stuck.remove(&id);
+            if let Some(place) = worker.stuck.remove(&id) {
+                self.silences.answered(&place, now);
+            }
         }
-        self.flights.remove(&id).map(|flight| flight.waiting.task)
+        let waiting = self.flights.remove(&id)?.waiting;
+        self.silences.answered(&waiting.place, now);
+        Some(waiting.task)
     }
 
     /// Requests under way that nobody waits for any more, each told once.
@@ -320,26 +299,36 @@ impl<T: Task> Schedule<T> {
     pub(crate) fn tick(&mut self, now: Instant) -> Vec<Due<T>> {
         let deadline = self.rules.deadline;
         let mut due = Vec::new();
-        let late =
-            |(_, flight): &(&u64, &Flight<T>)| !flight.resting && now >= flight.moved + deadline;
+        let late = |(_, flight): &(&u64, &Flight<T>)| {
+            !flight.resting && now >= flight.moved + flight.waiting.patience
+        };
         let expired: Vec<u64> = self.flights.iter().filter(late).map(|(&id, _)| id).collect();
         if let Some(worker) = &mut self.worker {
             let silent = now.saturating_duration_since(worker.heard);
-            if !expired.is_empty() && silent >= deadline * 3 / 4 {
+            let waited = |part: Duration| {
+                let active = self.flights.values().filter(|flight| !flight.resting);
+                active.map(|flight| flight.moved).any(|moved| now >= moved + part)
+            };
+            // What it has is given to the next one while there is time for it.
+            let asked = worker.pinged.is_some_and(|pinged| now >= pinged + deadline / 4);
+            if asked && silent >= deadline * 3 / 4 && waited(deadline * 3 / 4) {
                 due.push(Due::Wedged);
             } else {
                 for id in expired {
-                    worker.stuck.insert(id);
-                    let flight = self.flights.remove(&id);
-                    due.extend(flight.map(|flight| Due::TimedOut(flight.waiting.task)));
+                    let Some(Flight { waiting, moved, .. }) = self.flights.remove(&id) else {
+                        continue;
+                    };
+                    self.silences.late(&waiting.place, moved, now);
+                    worker.stuck.insert(id, waiting.place);
+                    due.push(Due::TimedOut(waiting.task));
                 }
                 if worker.stuck.len() * 2 > self.rules.parallel {
                     due.push(Due::Wedged);
                 } else if self.flights.values().any(|flight| !flight.resting)
-                    && !worker.pinged
+                    && worker.pinged.is_none()
                     && silent >= deadline / 2
                 {
-                    worker.pinged = true;
+                    worker.pinged = Some(now);
                     due.push(Due::Ping);
                 }
             }
@@ -349,22 +338,33 @@ impl<T: Task> Schedule<T> {
                 due.extend(queue.pop_front().map(|waiting| Due::TimedOut(waiting.task)));
             }
         }
+        for waiting in std::mem::take(&mut self.held) {
+            match self.silences.held(&waiting.place, now) {
+                Admission::Sent | Admission::Trial => self.queue(&waiting.task).push_back(waiting),
+                Admission::Held => self.held.push(waiting),
+                Admission::Refused => due.push(Due::Silent(waiting.task)),
+            }
+        }
         due
     }
 
     /// When [`tick`](Self::tick) or [`wants_worker`](Self::wants_worker) must be asked
     /// next.
-    pub(crate) fn wake(&self) -> Option<Instant> {
+    pub(crate) fn wake(&self, now: Instant) -> Option<Instant> {
         let deadline = self.rules.deadline;
         let active = || self.flights.values().filter(|flight| !flight.resting);
-        let flights = active().map(|flight| flight.moved + deadline);
+        let flights = active().map(|flight| flight.moved + flight.waiting.patience);
         let fronts = [self.lookups.front(), self.fetches.front()].into_iter().flatten();
         let queued = fronts.map(|waiting| waiting.since.max(self.progress) + deadline);
-        let ping = self.worker.as_ref().filter(|w| !w.pinged && active().next().is_some());
-        let ping = ping.map(|worker| worker.heard + deadline / 2);
+        let oldest = active().map(|flight| flight.moved).min();
+        let ping = self.worker.as_ref().zip(oldest).map(|(worker, oldest)| match worker.pinged {
+            None => worker.heard + deadline / 2,
+            Some(at) => (at + deadline / 4).max(worker.heard.max(oldest) + deadline * 3 / 4),
+        });
+        let trial = self.silences.wake(now).filter(|_| !self.held.is_empty());
         let idle = self.lookups.is_empty() && self.fetches.is_empty();
         let start = (self.worker.is_none() && !idle).then_some(self.start_after);
-        flights.chain(queued).chain(ping).chain(start).min()
+        flights.chain(queued).chain(ping).chain(trial).chain(start).min()
     }
 
     /// Workers that departed and are not dead yet.

@@ -21,8 +21,9 @@ use tracing::{info, warn};
 use super::{
     conversation::{Outgoing, listen, speak, tell},
     job::{Answer, Job, Wish},
+    mounts::Mounts,
     process::{Started, Starter},
-    schedule::{Due, Rules, Schedule, Task, Waiting},
+    schedule::{Due, Refused, Rules, Schedule, Task, Waiting},
 };
 use crate::{
     Counters, OriginError, OriginSettings,
@@ -32,6 +33,9 @@ use crate::{
 /// How long a killed worker may take to die before it counts as hanging in the
 /// kernel.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// The most that a failure may take from here to who waits for it.
+const HANDED_ON: Duration = Duration::from_millis(250);
 
 /// Something the supervisor must act on.
 #[derive(Debug)]
@@ -77,6 +81,7 @@ pub(crate) struct Supervisor {
     settings: OriginSettings,
     starter: Starter,
     schedule: Schedule<Job>,
+    mounts: Mounts,
     worker: Option<Worker>,
     generation: u64,
     reapers: JoinSet<()>,
@@ -94,7 +99,8 @@ impl Supervisor {
         settings.max_left_behind = settings.max_left_behind.max(1);
         let rules = Rules {
             parallel: settings.parallel,
-            deadline: settings.deadline,
+            // A caller hears of it a little later than it is noticed here, and in time.
+            deadline: settings.deadline - (settings.deadline / 20).min(HANDED_ON),
             max_left_behind: settings.max_left_behind,
         };
         let (events, inbox) = mpsc::unbounded_channel();
@@ -102,6 +108,7 @@ impl Supervisor {
             starter: Starter::new(settings.command.clone())?,
             settings,
             schedule: Schedule::new(rules, Instant::now()),
+            mounts: Mounts::look(),
             worker: None,
             generation: 0,
             reapers: JoinSet::new(),
@@ -117,7 +124,7 @@ impl Supervisor {
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Event>) {
         let mut stop = None;
         loop {
-            let wake = self.schedule.wake();
+            let wake = self.schedule.wake(Instant::now());
             let sleep = async {
                 match wake {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -161,9 +168,7 @@ impl Supervisor {
         match event {
             Event::Submit(job) => {
                 self.count(|counters| counters.requests += 1);
-                if let Err(job) = self.schedule.submit(job, now) {
-                    self.turn_away(job);
-                }
+                self.submit(job, now);
             }
             Event::Abandoned => {
                 let gone = self.schedule.newly_abandoned();
@@ -180,7 +185,7 @@ impl Supervisor {
                 self.dismiss(false);
             }
             Event::Reaped(held) => {
-                self.schedule.reaped();
+                self.schedule.reaped(now);
                 held.into_iter().for_each(|waiting| self.schedule.resume(waiting));
             }
             Event::LeftBehind(held) => {
@@ -190,6 +195,19 @@ impl Supervisor {
                 }
             }
             Event::Said(..) | Event::Closed(_) | Event::Stop(_) => {}
+        }
+    }
+
+    fn submit(&mut self, job: Job, now: Instant) {
+        if self.schedule.is_silent(self.mounts.of(&job.path)) {
+            // What does not answer may have been unmounted, and something else mounted.
+            self.mounts = Mounts::look();
+        }
+        let place = self.mounts.of(&job.path);
+        match self.schedule.submit(job, place, now) {
+            Ok(()) => {}
+            Err(Refused::NoWorker(job)) => self.turn_away(job),
+            Err(Refused::Silent(job)) => self.fail_silent(job),
         }
     }
 
@@ -218,13 +236,18 @@ impl Supervisor {
     }
 
     fn tick(&mut self) {
-        for due in self.schedule.tick(Instant::now()) {
+        let due = self.schedule.tick(Instant::now());
+        if due.iter().any(|due| matches!(due, Due::TimedOut(_))) {
+            self.mounts = Mounts::look();
+        }
+        for due in due {
             match due {
                 Due::Ping => {
                     let ping = Envelope { id: u64::MAX, request: Request::Ping };
                     self.send(vec![ping], Vec::new());
                 }
                 Due::TimedOut(job) => self.time_out(job),
+                Due::Silent(job) => self.fail_silent(job),
                 Due::Wedged => {
                     warn!("the process that reads shared storage hangs; it is replaced");
                     self.dismiss(true);
@@ -287,7 +310,7 @@ impl Supervisor {
         let mut files = Vec::new();
         let mut broken = Vec::new();
         let mut batches = Vec::new();
-        for (id, job) in self.schedule.dispatch(Instant::now()) {
+        for (id, job) in self.schedule.dispatch() {
             match job.into.as_ref().map(OwnedFd::try_clone).transpose() {
                 Ok(file) => files.extend(file),
                 Err(error) => {
@@ -339,6 +362,11 @@ impl Supervisor {
         self.count(|counters| counters.timed_out += 1);
         let after = self.settings.deadline;
         job.fail(|path| OriginError::TimedOut { path, after });
+    }
+
+    fn fail_silent(&self, job: Job) {
+        self.count(|counters| counters.refused += 1);
+        job.fail(|path| OriginError::Silent { path });
     }
 
     fn turn_away(&self, job: Job) {

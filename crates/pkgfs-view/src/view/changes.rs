@@ -189,7 +189,9 @@ impl View {
     ) -> Result<Found, ViewError> {
         match node.decode().ok_or(ViewError::Stale)? {
             Node::Writable(id) => {
-                let staged = self.store.staging_of(&self.writable.relative(id)?);
+                // An unlinked file has no path any more and belongs to no copy.
+                let path = self.writable.relative(id).unwrap_or_default();
+                let staged = self.store.staging_of(&path);
                 if staged.is_some_and(|registration| self.is_sealing(registration)) {
                     return Err(ViewError::ReadOnly);
                 }

@@ -11,6 +11,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::{Area, area};
 use crate::{ledger::Ledger, node::WritableId};
 
 /// For what a platform may have been told of by the process before, nobody knows how often.
@@ -43,6 +44,8 @@ pub(super) struct Table {
 }
 
 pub(super) struct Known {
+    /// Where it was found first; it cannot be moved to another.
+    pub(super) area: Area,
     /// Relative to the base. Empty: unlinked, but still open or remembered.
     pub(super) paths: Vec<PathBuf>,
     /// How often platforms were told of it and have not forgotten.
@@ -110,7 +113,8 @@ impl Table {
     fn name(&mut self, id: WritableId, path: PathBuf, lookups: u64) {
         self.last = self.last.max(id.0);
         self.by_path.insert(path.clone(), id);
-        let new = || Known { paths: Vec::new(), lookups, maker: None, open: Weak::new() };
+        let area = area(&path);
+        let new = || Known { area, paths: Vec::new(), lookups, maker: None, open: Weak::new() };
         self.nodes.entry(id).or_insert_with(new).paths.push(path);
     }
 

@@ -42,7 +42,12 @@ impl Mount {
 
     /// The same for a repository anywhere.
     pub(super) fn of(ground: &Ground, way: Way, name: &str, repository: &Path) -> Result<Self> {
-        Self::with(ground, way, name, repository, None)
+        Self::with(ground, way, name, repository, None, "")
+    }
+
+    /// A mount with further settings.
+    pub(super) fn set(ground: &Ground, way: Way, name: &str, settings: &str) -> Result<Self> {
+        Self::with(ground, way, name, &ground.location(), None, settings)
     }
 
     /// The same in a namespace, which must have been made when storage was mounted already.
@@ -52,7 +57,7 @@ impl Mount {
         name: &str,
         namespace: &Rc<Namespace>,
     ) -> Result<Self> {
-        Self::with(ground, way, name, &ground.location(), Some(Rc::clone(namespace)))
+        Self::with(ground, way, name, &ground.location(), Some(Rc::clone(namespace)), "")
     }
 
     fn with(
@@ -61,6 +66,7 @@ impl Mount {
         name: &str,
         repository: &Path,
         namespace: Option<Rc<Namespace>>,
+        further: &str,
     ) -> Result<Self> {
         let mount = Self {
             program: ground.programs().pkgfs.clone(),
@@ -75,7 +81,8 @@ impl Mount {
         // Repository and store may share a disk here, which rez refuses by default.
         let settings = "{\"package_cache_same_device\": true, \"tmpdir\": \"/tmp\"}";
         let mode = way.mode().context("this way is not pkgfs")?;
-        let text = format!("mode = {mode:?}\nrez.config_command = [\"echo\", {settings:?}]\n");
+        let text =
+            format!("mode = {mode:?}\nrez.config_command = [\"echo\", {settings:?}]\n{further}\n");
         fs::write(mount.place.join("config.toml"), text)?;
         mount.mount()?;
         Ok(mount)

@@ -24,6 +24,11 @@ impl Pace {
         Self { runs: usize::from(runs), only }
     }
 
+    /// How often.
+    pub(super) fn runs(&self) -> usize {
+        self.runs
+    }
+
     pub(super) fn wants(&self, row: &str) -> bool {
         self.only.as_ref().is_none_or(|only| row.contains(only))
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
@@ -34,6 +35,11 @@ impl Done {
     pub(super) fn seconds(&self) -> f64 {
         self.nanoseconds as f64 / 1e9
     }
+
+    /// The same, where it is that of the longest.
+    pub(super) fn longest(&self) -> Duration {
+        Duration::from_nanos(self.nanoseconds)
+    }
 }
 
 /// Runs the reader; its works are told in `reader/main.rs`.
@@ -47,6 +53,40 @@ pub(super) fn read(
     let mut command = user.command(&programs.reader);
     command.arg(work).arg(path).args(number.map(|number| number.to_string()));
     answer(&mut command)
+}
+
+/// The same, begun; [`Reading::finish`] waits for its end.
+pub(super) fn begin(
+    programs: &Programs,
+    user: User,
+    work: &str,
+    path: &Path,
+    number: usize,
+) -> Result<Reading> {
+    let mut command = user.command(&programs.reader);
+    command.arg(work).arg(path).arg(number.to_string()).stdin(Stdio::null());
+    let child = command.stdout(Stdio::piped()).spawn().context("cannot start the reader")?;
+    Ok(Reading(child))
+}
+
+/// A reader at work.
+pub(super) struct Reading(Child);
+
+impl Reading {
+    /// Waits for its end.
+    pub(super) fn finish(mut self) -> Result<Done> {
+        let mut told = String::new();
+        let mut pipe = self.0.stdout.take().context("the reader has no pipe")?;
+        std::io::Read::read_to_string(&mut pipe, &mut told)?;
+        serde_json::from_str(&told).context("the reader's answer cannot be understood")
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
 }
 
 /// Loads every shared library below `root` into one process, as `import` does.

@@ -49,11 +49,15 @@ impl Clock {
     }
 
     fn submit(&mut self, asked: impl IntoIterator<Item = Asked>) {
-        asked.into_iter().for_each(|one| self.schedule.submit(one, self.now).unwrap());
+        asked.into_iter().for_each(|one| self.submit_one(one).unwrap());
+    }
+
+    fn submit_one(&mut self, one: Asked) -> Result<(), Refused<Asked>> {
+        self.schedule.submit(one, &Path::new("/shared").into(), self.now)
     }
 
     fn dispatch(&mut self) -> Vec<(u64, u32)> {
-        self.schedule.dispatch(self.now).iter().map(|(id, asked)| (*id, asked.name)).collect()
+        self.schedule.dispatch().iter().map(|(id, asked)| (*id, asked.name)).collect()
     }
 
     fn names(&mut self) -> Vec<u32> {
@@ -132,15 +136,15 @@ fn a_silent_worker_is_given_up_and_its_requests_go_to_the_next_once() {
     clock.submit([lookup(0), fetch(1)]);
     clock.dispatch();
     assert_eq!(clock.pass(4), [Due::Ping]);
-    assert_eq!(clock.pass(4), [Due::Wedged]);
+    assert_eq!(clock.pass(2), [Due::Wedged], "there is time for another");
     let departed = clock.schedule.worker_departed(clock.now);
     assert_eq!(departed.failed, []);
     clock.pass(0);
-    clock.now += LONGEST_PAUSE;
+    clock.now += FIRST_PAUSE;
     assert!(clock.schedule.wants_worker(clock.now));
     clock.schedule.worker_started(clock.now);
     assert_eq!(clock.names(), [0], "a file is not filled by two workers at a time");
-    clock.schedule.reaped();
+    clock.schedule.reaped(clock.now);
     departed.held.into_iter().for_each(|waiting| clock.schedule.resume(waiting));
     assert_eq!(clock.names(), [1]);
     let departed = clock.schedule.worker_departed(clock.now);
@@ -175,9 +179,9 @@ fn with_too_many_left_behind_requests_fail_at_once_until_one_dies() {
     let mut away = clock.schedule.turn_away(clock.now);
     away.sort_by_key(|asked| asked.name);
     assert_eq!(away, [lookup(0), lookup(1)]);
-    assert_eq!(clock.schedule.submit(lookup(2), clock.now), Err(lookup(2)));
-    clock.schedule.reaped();
-    assert_eq!(clock.schedule.submit(lookup(2), clock.now), Ok(()));
+    assert_eq!(clock.submit_one(lookup(2)), Err(Refused::NoWorker(lookup(2))));
+    clock.schedule.reaped(clock.now);
+    assert_eq!(clock.submit_one(lookup(2)), Ok(()));
 }
 
 #[test]
@@ -190,7 +194,7 @@ fn beyond_the_limit_one_more_is_tried_after_a_while_and_no_end_of_them_is_not() 
     clock.schedule.worker_started(clock.now);
     clock.schedule.worker_departed(clock.now);
     clock.now += LONGEST_PROBE * 10;
-    assert!(clock.schedule.submit(lookup(1), clock.now).is_err());
+    assert!(clock.submit_one(lookup(1)).is_err());
 }
 
 #[test]
@@ -224,18 +228,71 @@ fn a_worker_that_dies_at_once_is_not_restarted_at_once() {
     clock.submit([lookup(0)]);
     clock.dispatch();
     clock.schedule.worker_departed(clock.now);
-    clock.schedule.reaped();
+    clock.schedule.reaped(clock.now);
     assert!(!clock.schedule.wants_worker(clock.now));
-    let wake = clock.schedule.wake().unwrap();
+    let wake = clock.schedule.wake(clock.now).unwrap();
     assert!(wake > clock.now && clock.schedule.wants_worker(wake));
 }
 
 #[test]
 fn there_is_always_a_time_to_wake_while_anything_is_outstanding() {
     let mut clock = Clock::running(4, 1);
-    assert_eq!(clock.schedule.wake(), None, "nothing to do, nothing to wake for");
+    assert_eq!(clock.schedule.wake(clock.now), None, "nothing to do, nothing to wake for");
     clock.submit([lookup(0)]);
-    assert!(clock.schedule.wake().is_some());
+    assert!(clock.schedule.wake(clock.now).is_some());
     clock.dispatch();
-    assert_eq!(clock.schedule.wake(), Some(clock.now + DEADLINE / 2));
+    assert_eq!(clock.schedule.wake(clock.now), Some(clock.now + DEADLINE / 2));
+}
+
+#[test]
+fn having_waited_for_silent_storage_counts() {
+    let mut clock = Clock::running(4, 1);
+    clock.submit((0..4).map(lookup));
+    clock.dispatch();
+    clock.pass(3);
+    clock.submit([lookup(4)]);
+    assert_eq!(clock.names(), []);
+    clock.pass(4);
+    clock.hear();
+    assert_eq!(clock.pass(1).last(), Some(&Due::Wedged));
+    clock.schedule.worker_departed(clock.now);
+    clock.schedule.reaped(clock.now);
+    clock.now = clock.schedule.wake(clock.now).unwrap();
+    clock.schedule.worker_started(clock.now);
+    assert_eq!(clock.names(), [4]);
+    clock.pass(2);
+    clock.hear();
+    assert_eq!(clock.pass(1), [Due::TimedOut(lookup(4))]);
+}
+
+#[test]
+fn what_another_finds_out_decides_for_who_waits_for_it() {
+    for answers in [true, false] {
+        let mut clock = Clock::running(8, 1);
+        clock.submit([lookup(0), lookup(1)]);
+        clock.dispatch();
+        clock.pass(7);
+        clock.hear();
+        assert_eq!(clock.pass(1), [Due::TimedOut(lookup(0)), Due::TimedOut(lookup(1))]);
+        clock.submit([lookup(2), lookup(3)]);
+        assert_eq!(clock.names(), [2], "one finds out");
+        let other = Path::new("/other").into();
+        clock.schedule.submit(lookup(4), &other, clock.now).unwrap();
+        assert_eq!(clock.names(), [4], "it is silent by itself");
+        assert_eq!(clock.answer(3), Some(4));
+        if answers {
+            assert_eq!(clock.answer(2), Some(2));
+            assert_eq!(clock.pass(0), []);
+            assert_eq!(clock.names(), [3]);
+            clock.submit([lookup(5)]);
+            assert_eq!(clock.names(), [5]);
+        } else {
+            assert_eq!(clock.pass(1), [Due::TimedOut(lookup(2)), Due::Silent(lookup(3))]);
+            assert_eq!(clock.submit_one(lookup(5)), Err(Refused::Silent(lookup(5))));
+            // Late, but an answer.
+            assert_eq!(clock.answer(0), None);
+            clock.submit([lookup(5)]);
+            assert_eq!(clock.names(), [5]);
+        }
+    }
 }

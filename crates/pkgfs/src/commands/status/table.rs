@@ -61,6 +61,7 @@ struct Profiles {
 struct Origin {
     operations: Operations,
     timed_out: u64,
+    refused: u64,
     replaced: u64,
     left_behind: u64,
 }
@@ -204,8 +205,11 @@ fn push_view(rows: &mut Vec<(&str, String)>, view: &View) {
         rows.push((
             "origin trouble",
             format!(
-                "{} requests timed out, {} workers replaced, {} hanging",
-                view.origin.timed_out, view.origin.replaced, view.origin.left_behind
+                "{} requests timed out, {} more failed at once, {} workers replaced, {} hanging",
+                view.origin.timed_out,
+                view.origin.refused,
+                view.origin.replaced,
+                view.origin.left_behind
             ),
         ));
     }
