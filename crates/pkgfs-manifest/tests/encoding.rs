@@ -33,8 +33,8 @@ fn kind() -> impl Strategy<Value = Kind> {
 
 /// Any bytes that a file may be called.
 fn name() -> impl Strategy<Value = Box<[u8]>> {
-    let is_name = |name: &Box<[u8]>| !matches!(&**name, b"." | b".." | b"");
-    bytes(12).prop_map(|name| without(&name, b"/\0")).prop_filter("a name", is_name)
+    let named = bytes(12).prop_map(|name| without(&name, b"/\0"));
+    named.prop_filter("a name", |name| !matches!(&**name, b"." | b".." | b""))
 }
 
 fn source() -> impl Strategy<Value = Box<[u8]>> {

@@ -1,8 +1,8 @@
 //! The command `pkgfs`.
 //!
-//! [`cli`] is the one definition of flags, man page and completions; each subcommand
-//! is a file in [`commands`]; [`config`] knows where settings come from. What a user
-//! reads goes through [`output`]: results on standard output, one line for an error.
+//! `cli` is the one definition of flags, man page and completions; each subcommand
+//! is a file in `commands`; `config` knows where settings come from. What a user
+//! reads goes through `output`: results on standard output, one line for an error.
 
 mod cli;
 mod commands;
