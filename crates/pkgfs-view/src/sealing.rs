@@ -83,14 +83,14 @@ fn seal_tree(
 ) -> Result<Option<Attributes>, StoreError> {
     let staging = store.staging_dir(registration);
     let anchor = root.unwrap_or(&staging).to_path_buf();
-    let mut own = None;
+    let mut root_attributes = None;
     let mut adopted = BTreeSet::new();
     let mut pending = vec![PathBuf::new()];
     while let Some(below) = pending.pop() {
         let here = staging.join(&below);
         let (listing, carried) = seal_directory(store, &here)?;
         if below.as_os_str().is_empty() {
-            own = Some(*listing.attributes());
+            root_attributes = Some(*listing.attributes());
         }
         let directories = listing.entries().iter().filter(|entry| entry.kind == Kind::Directory);
         pending.extend(
@@ -119,7 +119,7 @@ fn seal_tree(
     }
     store.set_state(registration, RegistrationState::Sealed)?;
     store.protect(&adopted)?;
-    Ok(own)
+    Ok(root_attributes)
 }
 
 /// A copy under way takes no extended attributes: origin is not asked for any later, when it may
