@@ -208,6 +208,7 @@ fn connections(
         return Err(StoreError::Damaged { path, reason });
     }
     migrate(layout.dir(), &path, &mut writer)?;
+    check_schema(&path, &writer)?;
     let (noted, bell) = (Arc::clone(log_pages), Arc::clone(log_is_long));
     writer
         .wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: i32| {
@@ -248,6 +249,24 @@ pub(crate) fn checkpoint(path: &Path, connection: &Connection) -> Result<(), Sto
     connection
         .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
         .map_err(|source| StoreError::database(path, source))
+}
+
+/// Refuses a database whose tables, indexes and triggers are not what they should be, letter by
+/// letter: a damaged trigger would go on counting, and wrong.
+fn check_schema(path: &Path, connection: &Connection) -> Result<(), StoreError> {
+    let sql = |source| StoreError::database(path, source);
+    let mut model = connect(Path::new(":memory:"), OpenFlags::default())?;
+    migrate(path, path, &mut model)?;
+    let of = |connection: &Connection| {
+        let all = "SELECT group_concat(coalesce(sql, name), ';')
+                   FROM (SELECT name, sql FROM sqlite_schema ORDER BY name)";
+        connection.query_row(all, [], |row| row.get::<_, String>(0))
+    };
+    if of(connection).map_err(sql)? == of(&model).map_err(sql)? {
+        return Ok(());
+    }
+    let reason = "its tables are not what they should be".to_owned();
+    Err(StoreError::Damaged { path: path.to_owned(), reason })
 }
 
 /// What is wrong with a database of a version that it cannot be of.

@@ -186,7 +186,10 @@ impl StoreError {
 
     /// The error for what the database `path` answered.
     pub(crate) fn database(path: &Path, source: rusqlite::Error) -> Self {
-        use rusqlite::{Error, ErrorCode, ffi::SQLITE_IOERR_SHORT_READ};
+        use rusqlite::{
+            Error, ErrorCode,
+            ffi::{SQLITE_ERROR, SQLITE_IOERR_SHORT_READ},
+        };
         let path = path.to_owned();
         let extended = source.sqlite_error().map(|error| error.extended_code);
         match source.sqlite_error_code() {
@@ -197,6 +200,10 @@ impl StoreError {
             }
             Some(ErrorCode::SystemIoFailure | ErrorCode::ReadOnly) if !path.exists() => {
                 return Self::Damaged { path, reason: "it is missing".to_owned() };
+            }
+            // A statement of ours that means nothing: there is no such table or column any more.
+            Some(ErrorCode::Unknown) if extended == Some(SQLITE_ERROR) => {
+                return Self::Damaged { path, reason: source.to_string() };
             }
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 return Self::Damaged { path, reason: source.to_string() };

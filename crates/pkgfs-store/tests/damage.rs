@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fixture::{audit, digest, directory, hydrate, variant};
+use fixture::{audit, digest, directory, finished, hydrate, variant};
 use pkgfs_manifest::BlobDigest;
 use pkgfs_store::{Directory, FileKey, Registration, RegistrationState, Store, StoreError};
 use proptest::{
@@ -196,7 +196,8 @@ fn damaged_in_many_ways(crashed: bool, cases: u32) {
             prop_assert!(crashed || known.registrations.iter().all(|one| one.id < new));
             let listed = store.record_directory(&directory(new, "", &FILES)).unwrap();
             prop_assert!(crashed || known.directories.iter().all(|one| one.id < listed));
-            hydrate(&store, listed, 0, b"new");
+            // Unless damage that shows only now takes the listing with it.
+            store.commit(vec![finished(&store, listed, 0, b"new")]).unwrap();
             store.unregister(new, false).unwrap();
             store.check_database().unwrap();
             drop(store);
@@ -294,6 +295,26 @@ fn whoever_asked_is_told_once_and_notices_nothing() {
     assert!(!line.contains('\n'), "{line}");
     assert!(told.try_recv().is_err());
     assert_eq!(store.usage().registrations, 1);
+}
+
+/// Once a bit in the text of a trigger had every registration fail.
+#[test]
+fn a_damaged_trigger_is_damage_also_where_it_goes_on_counting() {
+    for (was, is) in [("registrations + 1", "registrations - 1"), ("NEW.retired)", "NEW.retared)")]
+    {
+        let (dir, database) = small();
+        let connection = rusqlite::Connection::open(&database).unwrap();
+        connection.pragma_update(None, "writable_schema", true).unwrap();
+        let change = "UPDATE sqlite_schema SET sql = replace(sql, ?1, ?2) WHERE type = 'trigger'";
+        connection.execute(change, [was, is]).unwrap();
+        drop(connection);
+        let store = Store::open(dir.path()).unwrap();
+        assert_eq!(store.rebuilt().len(), 1, "{is}");
+        store.register(variant(3)).unwrap();
+        assert_eq!(store.usage().registrations, 3);
+        drop(store);
+        audit(dir.path());
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Database, VERSION, connect, connections, lock, version, wrong_version};
+use super::{Database, VERSION, check_schema, connect, connections, lock, version, wrong_version};
 use crate::{Rebuilt, StoreError, salvage};
 
 /// A disk that damages a database over and over is not to keep us busy for good.
@@ -26,7 +26,7 @@ impl Database {
                 connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(sql)?;
             let version = version(&connection).map_err(sql)?;
             if found == "ok" && version == VERSION {
-                return Ok(());
+                return check_schema(&self.path, &connection);
             }
             let found = if version == VERSION { found } else { wrong_version(version) };
             Err(StoreError::Damaged { path: self.path.clone(), reason: found.replace('\n', " ") })

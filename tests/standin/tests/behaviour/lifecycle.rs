@@ -1,6 +1,7 @@
 //! Nothing is left behind: no mount, no process, no caller that waits for ever.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -103,12 +104,14 @@ fn a_signal_or_an_unmount_ends_it() {
         let mut child = Command::new(BINARY)
             .args([source.path(), mount.path()])
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        wait_until("it is mounted", || is_mounted(mount.path()));
-        // Mounted is not yet serving: an answer shows that it is.
-        fs::metadata(mount.path()).unwrap();
+        // Mounted, or serving, is not yet ready: it looks at its mount once more.
+        let mut said = [0; 6];
+        child.stdout.take().unwrap().read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"ready\n");
+        assert!(is_mounted(mount.path()));
         if end == "signal" {
             kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
         } else {
