@@ -240,14 +240,17 @@ impl Hydration {
                 Err(error) => {
                     let flight = this.upgrade();
                     hydration.remove(key, &this);
+                    let is_asked = flight.is_some_and(|flight| flight.is_asked());
                     if matches!(error, OriginError::Destination { .. }) {
                         hydration.room.refused(&error);
-                    } else if flight.is_some_and(|flight| flight.is_asked()) {
+                    } else if is_asked {
                         hydration.problems.tell(error.to_string());
                     } else {
                         tracing::debug!(%error, "not fetched ahead");
                     }
-                    if matches!(error, OriginError::TimedOut { .. } | OriginError::Silent { .. }) {
+                    let is_late =
+                        matches!(error, OriginError::TimedOut { .. } | OriginError::Silent { .. });
+                    if is_asked && is_late {
                         hydration.late.lock().insert(key, Instant::now());
                     }
                     sender.send_replace(Stage::Failed(ViewError::from(&error)));
