@@ -211,6 +211,8 @@ impl StoreError {
             _ => {}
         }
         match source {
+            // The same, found before anything was asked; its text would be the whole statement.
+            Error::SqlInputError { msg, .. } => Self::Damaged { path, reason: msg },
             Error::FromSqlConversionFailure(..)
             | Error::IntegralValueOutOfRange(..)
             | Error::InvalidColumnType(..)

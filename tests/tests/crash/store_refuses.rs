@@ -103,13 +103,19 @@ fn blobs_that_the_disk_does_not_give_are_read_from_storage() {
     let disk = StandinProcess::spawn(program, &moved, &blobs, &Options::uncached()).unwrap();
     mounted.mount_again();
     for operation in [Operation::Read, Operation::Open, Operation::Lookup] {
+        // No blob is kept open.
+        mounted.remount();
         let fault = Fault::new(Effect::Error { errno: FaultErrno::Eio }).on([operation]);
         disk.control().fault(&fault).unwrap();
         packages::assert_whole(&mounted, 0);
         packages::assert_whole(&mounted, 1);
         disk.control().clear_faults().unwrap();
+        let told = mounted.view()["problems"].to_string();
+        let what = match operation {
+            Operation::Read => "the store's bytes of",
+            _ => "cannot open",
+        };
+        assert!(told.contains(what), "{operation:?}: {told}");
     }
-    let problems = mounted.view()["problems"].to_string();
-    assert!(problems.contains("the store's bytes of"), "{problems}");
     mounted.unmount();
 }
