@@ -90,11 +90,17 @@ impl Registry {
         }
         let id = LevelId(self.levels.len() as u64);
         self.notes.note(|| Note::Level(path.clone()));
+        self.number_level(path);
+        self.shorten_notes();
+        id
+    }
+
+    /// Gives a directory the next number.
+    fn number_level(&mut self, path: &LevelPath) {
+        let id = LevelId(self.levels.len() as u64);
         let path = Arc::new(path.clone());
         self.levels.push(Arc::clone(&path));
         self.level_ids.insert(path, id);
-        self.shorten_notes();
-        id
     }
 
     pub(crate) fn level(&self, id: LevelId) -> Option<Arc<LevelPath>> {
@@ -144,7 +150,7 @@ impl Registry {
         Ok(path.h4.as_ref().is_none_or(|h4| hashes.contains_key(h4)))
     }
 
-    /// Removes an empty directory, and tells what became of it.
+    /// Removes an empty directory, and tells what became of it. Its number is not used again.
     pub(crate) fn remove_level(&mut self, path: &LevelPath) -> Result<Removal, StoreError> {
         let removal = self.remove_empty(path)?;
         if removal == Removal::Removed {
@@ -152,6 +158,9 @@ impl Registry {
             if self.made.remove(&id) {
                 self.notes.note(|| Note::Removed(id.0));
             }
+            // Made again it gets another: a kernel that still has the inode that was removed lets
+            // nobody make anything in it.
+            self.level_ids.remove(path);
             self.tell_above(path);
         }
         Ok(removal)

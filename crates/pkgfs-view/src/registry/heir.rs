@@ -112,7 +112,7 @@ impl Registry {
                 self.untold.push((LevelId(known.level), known.stem.clone()));
             }
             match note {
-                Note::Level(path) => _ = self.level_id(&path),
+                Note::Level(path) => self.number_level(&path),
                 Note::Made(id) => _ = made.insert(id),
                 Note::Removed(id) => _ = made.remove(&id),
                 Note::Slot(id, note) => _ = slots.insert(id, note),

@@ -115,6 +115,20 @@ fn what_was_removed_does_not_come_back_from_its_row() {
     assert_eq!(scene.registry.remove_level(&name).unwrap(), Removal::NotEmpty);
 }
 
+/// Now and then nothing could be made in a directory that had been removed and made again.
+#[test]
+fn a_directory_that_is_made_again_has_another_number() {
+    let mut scene = opened(&[]);
+    let path = level("a", "1");
+    let first = scene.registry.make_level(&path).unwrap();
+    assert_eq!(scene.registry.make_level(&path).unwrap(), first);
+    assert_eq!(scene.registry.remove_level(&path).unwrap(), Removal::Removed);
+    let second = scene.registry.make_level(&path).unwrap();
+    assert_ne!(first, second);
+    assert_eq!(scene.registry.level_id(&path), second);
+    assert_eq!(scene.registry.level(first), scene.registry.level(second));
+}
+
 #[test]
 fn a_package_with_versions_that_nobody_asked_about_is_not_empty() {
     let mut scene = opened(&[new("a", "1")]);
