@@ -36,9 +36,9 @@ pub(crate) struct OpenPayload {
     pub wanted: Wanted,
     /// Its bytes, once they are local.
     pub local: OnceLock<Local>,
-    /// The fetch that was under way when it was opened: what that brings is this handle's, whatever
-    /// becomes of the file.
-    pub joined: Option<Arc<Flight>>,
+    /// The fetch that was under way when it was opened, or that it began: what that brings is this
+    /// handle's, whatever becomes of the file.
+    pub joined: Mutex<Option<Arc<Flight>>>,
     /// Whether its first read has been counted as a hit or a miss.
     pub counted: AtomicBool,
 }
@@ -101,6 +101,16 @@ impl Handles {
         let open = self.open.lock();
         let payloads = open.values().filter_map(|handle| match handle {
             Handle::Payload(file) => Some(file.registration),
+            _ => None,
+        });
+        payloads.collect()
+    }
+
+    /// The open files of one payload.
+    pub(crate) fn of_payload(&self, registration: RegistrationId) -> Vec<Arc<OpenPayload>> {
+        let open = self.open.lock();
+        let payloads = open.values().filter_map(|handle| match handle {
+            Handle::Payload(file) if file.registration == registration => Some(Arc::clone(file)),
             _ => None,
         });
         payloads.collect()

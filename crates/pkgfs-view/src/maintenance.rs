@@ -11,7 +11,8 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::{
-    Target, View, ViewError, node::SlotId, problems::Problems, registry::Payload, view::blocking,
+    Target, View, ViewError, hydration::Local, node::SlotId, problems::Problems, registry::Payload,
+    view::blocking,
 };
 
 /// What a flush did.
@@ -91,6 +92,14 @@ impl View {
         registration: RegistrationId,
         root: PathBuf,
     ) -> Result<(), ViewError> {
+        // Who has a file open goes on reading what is local of it.
+        for open in self.handles.of_payload(registration) {
+            if open.local.get().is_none()
+                && let Some(local) = self.local_file(open.wanted.key, open.wanted.state.size)?
+            {
+                let _ = open.local.set(Local::File(local));
+            }
+        }
         self.payloads.forget(registration);
         let place = root.clone();
         self.foresight.forget(registration);

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use pkgfs_manifest::{Kind, Timestamp};
 use pkgfs_origin::OriginError;
 
@@ -66,11 +66,11 @@ impl View {
                 }
                 self.used(directory.registration);
                 self.profiles.touched(opener, directory.registration, key);
-                let mut open = OpenPayload {
+                let open = OpenPayload {
                     registration: directory.registration,
                     wanted: Payloads::wanted(&directory, index),
                     local: OnceLock::new(),
-                    joined: None,
+                    joined: Mutex::default(),
                     counted: AtomicBool::new(false),
                 };
                 if opener.has_bytes
@@ -82,9 +82,9 @@ impl View {
                     let _ = open.local.set(Local::File(local));
                 } else if (1..=SMALL).contains(&open.wanted.state.size) {
                     // A failure is the reader's to hear of, if there is one.
-                    open.joined = self.fetch(&open.wanted, Need::Read).ok();
+                    *open.joined.lock() = self.fetch(&open.wanted, Need::Read).ok();
                 } else {
-                    open.joined = self.hydration.known(key);
+                    *open.joined.lock() = self.hydration.known(key);
                 }
                 Handle::Payload(Arc::new(open))
             }
@@ -193,9 +193,12 @@ impl View {
         if first {
             self.misses.fetch_add(1, Ordering::Relaxed);
         }
-        let mut joined = open.joined.clone().filter(|flight| !flight.has_failed());
+        let mut joined = open.joined.lock().clone().filter(|flight| !flight.has_failed());
         let (local, whole) = loop {
             let flight = joined.take().map_or_else(|| self.fetch(&open.wanted, Need::Read), Ok);
+            if let Ok(flight) = &flight {
+                *open.joined.lock() = Some(Arc::clone(flight));
+            }
             let reached = match flight {
                 Ok(flight) => flight.reach(offset..end).await,
                 Err(error) => Err(error),

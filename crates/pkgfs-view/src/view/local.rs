@@ -31,7 +31,7 @@ impl View {
     }
 
     /// The bytes of a payload file of this size if they are in the store.
-    pub(super) fn local_file(
+    pub(crate) fn local_file(
         self: &Arc<Self>,
         key: FileKey,
         size: u64,
