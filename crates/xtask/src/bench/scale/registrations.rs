@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use pkgfs_standin::Options as Cost;
+use pkgfs_store::{NewRegistration, Store};
 
 use super::Found;
 use crate::bench::Bench;
@@ -16,7 +17,6 @@ use crate::bench::ground::Ground;
 use crate::bench::mount::Mount;
 use crate::bench::reading;
 use crate::bench::way::Way;
-use crate::process;
 
 const MOUNTS: usize = 5;
 /// Variants that are looked up for the first time in each mount.
@@ -118,20 +118,23 @@ impl Variants {
 
 /// Copies a registration of a store that nobody serves, until there are so many of it.
 fn multiply(store: &Path, name: &str, count: usize) -> Result<()> {
-    let other = "'package_' || i";
-    let rename = |column: &str| format!("replace({column}, '\"{name}\"', '\"' || {other} || '\"')");
-    let statement = format!(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) \
-         INSERT INTO registrations \
-         (name, version_dir, h4, stem, handle_key, json, repository, root, state, \
-         touched_secs, touched_nanos, created_secs, created_nanos) \
-         SELECT {other}, version_dir, h4, stem, {}, {}, repository, root, state, \
-         touched_secs, touched_nanos, created_secs, created_nanos \
-         FROM registrations, n WHERE name = '{name}'",
-        count.saturating_sub(1),
-        rename("handle_key"),
-        rename("json"),
-    );
-    let mut command = process::command("sqlite3");
-    process::output(command.arg(store.join("pkgfs.sqlite")).arg(statement)).map(drop)
+    let store = Store::open(store)?;
+    let known = store.registrations()?.into_iter().find(|known| known.name == name);
+    let known = known.with_context(|| format!("{name} is not registered"))?;
+    for i in 1..count {
+        let other = format!("package_{i}");
+        let renamed = |text: &str| text.replace(&format!("\"{name}\""), &format!("\"{other}\""));
+        store.register(NewRegistration {
+            name: other.clone(),
+            version_dir: known.version_dir.clone(),
+            h4: known.h4.clone(),
+            stem: known.stem.clone(),
+            handle_key: renamed(&known.handle_key),
+            json: renamed(&known.json),
+            repository: known.repository.clone(),
+            root: known.root.clone(),
+            state: known.state,
+        })?;
+    }
+    Ok(())
 }
