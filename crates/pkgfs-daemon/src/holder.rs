@@ -18,6 +18,7 @@
 mod keeper;
 mod lives;
 mod message;
+mod watched;
 
 use std::{
     collections::BTreeMap,
@@ -25,12 +26,13 @@ use std::{
     os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     process::{Command, ExitCode, Stdio},
+    thread,
     time::Instant,
 };
 
 use rustix::{
-    event::{PollFd, PollFlags, poll},
-    process::{Pid, PidfdFlags, WaitOptions, pidfd_open, waitpid},
+    net::sockopt::socket_peercred,
+    process::{Pid, WaitOptions, waitpid},
 };
 
 use crate::{control_socket, log_file, mountpoint::remove_mountpoint, places::log_path};
@@ -40,12 +42,12 @@ pub(crate) use keeper::{Inheritance, Keeper};
 use lives::{Lives, Next};
 use message::{Channel, Estate, Heard, HeldMount, Message};
 pub(crate) use message::{FormerDaemon, MountToKeep};
+use watched::Watched;
 
 /// What the holder keeps.
 struct Holder {
     daemon: Channel,
-    /// Readable when the daemon is gone, with all of its threads.
-    gone: OwnedFd,
+    watched: Watched,
     /// Its number, if it is this process's own child.
     child: Option<Pid>,
     /// When it began to serve.
@@ -79,11 +81,12 @@ impl Holder {
             return Err(io::Error::other("it was not told what to hold; `pkgfs mount` starts it"));
         };
         log_file::join(&log_path(&estate.settings.store));
-        let gone = files.pop().ok_or(io::ErrorKind::InvalidData)?;
+        let ended = files.pop().ok_or(io::ErrorKind::InvalidData)?;
+        let watched = Watched::new(socket_peercred(&daemon)?.pid, ended);
         daemon.acknowledge()?;
         Ok(Self {
             daemon,
-            gone,
+            watched,
             child: None,
             serving: None,
             estate: *estate,
@@ -98,16 +101,7 @@ impl Holder {
     fn hold(mut self) -> io::Result<()> {
         let mut hears = true;
         loop {
-            let mut events = vec![PollFd::new(&self.gone, PollFlags::IN)];
-            if hears {
-                events.push(PollFd::new(&self.daemon, PollFlags::IN));
-            }
-            match poll(&mut events, None) {
-                Err(rustix::io::Errno::INTR) => continue,
-                other => other?,
-            };
-            let gone = !events[0].revents().is_empty();
-            drop(events);
+            let gone = self.watched.wait(hears.then_some(&self.daemon))?;
             // What it said last is heard first.
             while hears {
                 match self.daemon.try_receive()? {
@@ -133,7 +127,10 @@ impl Holder {
             Message::Mounted(mount) => _ = self.mounts.insert(mount.number, (mount, files)),
             Message::Unmounted(number) => _ = self.mounts.remove(&number),
             Message::Serving => self.serving = Some(Instant::now()),
-            Message::Upgrade(program) => self.program = Some(program),
+            Message::Upgrade(program) => {
+                self.watched.is_ending();
+                self.program = Some(program);
+            }
             Message::Estate(_) | Message::Complete | Message::Done => {}
         }
         self.daemon.acknowledge()
@@ -153,7 +150,7 @@ impl Holder {
             tracing::warn!("the daemon {how}; another takes over");
             match self.lives.died(served) {
                 Next::Start { after, former } => {
-                    std::thread::sleep(after);
+                    thread::sleep(after);
                     former
                 }
                 Next::Stop { deaths } => {
@@ -185,7 +182,7 @@ impl Holder {
                 io::Error::new(error.kind(), format!("{}: {error}", program.display()))
             })?;
         let pid = Pid::from_child(&child);
-        self.gone = pidfd_open(pid, PidfdFlags::empty())?;
+        self.watched = Watched::child(pid)?;
         self.child = Some(pid);
         self.daemon = channel;
         // One that dies at once is noticed by its end.
@@ -206,10 +203,14 @@ impl Holder {
     }
 
     fn how_it_ended(&mut self) -> String {
-        let ended = self.child.take().and_then(|pid| {
-            // Without waiting: it is gone.
-            waitpid(Some(pid), WaitOptions::NOHANG).ok().flatten()
-        });
+        let child = self.child.take();
+        // Without waiting: it is gone, or what is left of it is of no interest but must be cleared away.
+        let ended = child.and_then(|pid| waitpid(Some(pid), WaitOptions::NOHANG).ok().flatten());
+        if let (Some(pid), None) = (child, &ended) {
+            let clear_away = move || waitpid(Some(pid), WaitOptions::empty());
+            // Where no thread can be had it stays a line in the table of processes.
+            let _ = thread::Builder::new().name("reaper".into()).spawn(clear_away);
+        }
         match ended {
             Some((_, status)) => match (status.terminating_signal(), status.exit_status()) {
                 (Some(signal), _) => format!("was killed by signal {signal}"),

@@ -32,6 +32,10 @@ pub trait Caches: Send + Sync {
     fn let_go_of_blobs(&self);
 }
 
+/// The thread that sends notices has this name. It may wait in a platform for what this process is
+/// to answer, and touches nothing but platforms.
+pub const NOTICES_THREAD: &str = "notices";
+
 enum Notice {
     Name(NodeId, Box<[u8]>),
     Listing(NodeId),
@@ -50,7 +54,7 @@ impl Notices {
         let (queue, notices) = mpsc::channel();
         let platforms = Arc::new(Mutex::new(Vec::<Weak<dyn Caches>>::new()));
         let told = Arc::clone(&platforms);
-        thread::Builder::new().name("notices".into()).spawn(move || {
+        thread::Builder::new().name(NOTICES_THREAD.into()).spawn(move || {
             for notice in notices {
                 let mut known = told.lock().clone();
                 known.retain(|platform| platform.strong_count() > 0);

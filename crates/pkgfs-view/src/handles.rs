@@ -27,7 +27,7 @@ pub(crate) enum Handle {
     Payload(Arc<OpenPayload>),
     Writable(Arc<OpenWritable>),
     /// `<inc>.json` or `.copying-<inc>`, kept in the registry.
-    Mark(SlotId, Part, Arc<AtomicBool>),
+    Mark(SlotId, Part, Arc<Written>),
 }
 
 /// A file of a payload.
@@ -48,11 +48,45 @@ pub(crate) struct OpenWritable {
     pub file: Arc<File>,
     /// A handle that rez is writing to `.sys/pending`.
     pub pending: bool,
-    pub written: AtomicBool,
+    pub written: Written,
     /// The copy it belongs to.
     pub staging: Option<RegistrationId>,
     /// Set when that copy is sealed. Held for reading while a write is under way.
     pub revoked: RwLock<bool>,
+}
+
+/// Whether something was written through a handle that no close has looked at yet. A handle is closed
+/// more than once where a process was forked; each of them returns when what was written has taken
+/// effect.
+#[derive(Default)]
+pub(crate) struct Written {
+    is_new: AtomicBool,
+    looking: tokio::sync::Mutex<()>,
+}
+
+impl Written {
+    /// What was written by a process before this one is looked at, too.
+    pub(crate) fn inherited() -> Self {
+        let written = Self::default();
+        written.note();
+        written
+    }
+
+    pub(crate) fn note(&self) {
+        self.is_new.store(true, Ordering::Relaxed);
+    }
+
+    /// Has `effect` look at what is new. What it could not do is left to the next close.
+    pub(crate) async fn take_effect<E>(
+        &self,
+        effect: impl AsyncFnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let _turn = self.looking.lock().await;
+        if !self.is_new.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        effect().await.inspect_err(|_| self.note())
+    }
 }
 
 /// Bits of a handle's number that count; those above tell the life of the view that gave it.

@@ -54,7 +54,7 @@ mod whereabouts;
 mod writable;
 
 pub use attributes::{Caller, Found, Keep, Lookup, NodeAttributes, NodeKind};
-pub use caches::Caches;
+pub use caches::{Caches, NOTICES_THREAD};
 pub use checking::{BadBlob, CheckStatus, ScrubSettings, VerifyProgress, VerifyReport};
 pub use cleaning::CleanReport;
 pub use commanded::Report;

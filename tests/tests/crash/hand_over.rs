@@ -88,6 +88,35 @@ fn an_upgrade_under_load_is_noticed_by_nobody() {
     });
 }
 
+/// Notices wait in the kernel for directories that copies keep locked: once a daemon that was to end
+/// did not, since its last notice waited for an answer that only the next one would give.
+#[test]
+fn copies_by_rez_go_on_over_upgrades() {
+    let scene = Scene::behind_standin(&Options::default());
+    let (copiers, each) = (4, 8);
+    packages::release(&scene, copiers * each);
+    (0..copiers * each).for_each(|package| packages::leave_to_rez(&scene, package));
+    let mounted = scene.mount(&MountOptions::default());
+    let mountpoint = mounted.mountpoint();
+    thread::scope(|scope| {
+        let (scene, mounted) = (&scene, &mounted);
+        let copies = (0..copiers).map(|copier| {
+            scope.spawn(move || {
+                for package in (0..each).map(|turn| turn * copiers + copier) {
+                    assert!(register(scene, mounted, package, Way::CopyIn).unwrap());
+                    packages::assert_whole(mounted, package);
+                }
+            })
+        });
+        let copies: Vec<_> = copies.collect();
+        while copies.iter().any(|copies| !copies.is_finished()) {
+            mounted.pkgfs(&["upgrade".as_ref(), mountpoint.as_os_str()]).good();
+        }
+    });
+    mounted.unmount();
+    assert!(store::assert_sound(&mounted.store()) > copiers * each);
+}
+
 #[test]
 fn a_program_that_cannot_take_over_is_followed_by_the_one_before() {
     let scene = Scene::new();

@@ -1,8 +1,10 @@
 //! rez's own copy of a variant, sealed when its mark goes.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::thread;
 
 use pkgfs_tests::Scene;
 use rustix::io::Errno;
@@ -54,6 +56,35 @@ fn a_copy_is_whole_and_sealed_when_rez_unlinks_its_mark() {
     }
     assert_same(&original, &root);
     assert_eq!(ready(&mounted), 1);
+}
+
+/// A process that was forked while the json was being written closes it, too: once the first close of
+/// two had the variant registered, and the other did not wait for it.
+#[test]
+fn a_json_that_is_closed_twice_is_registered_when_either_close_returns() {
+    let scene = Scene::new();
+    let mounted = scene.mount(&left_to_rez());
+    for turn in 0..20 {
+        let name = format!("tool{turn}");
+        scene.repository().release(&name, "1.0", small);
+        let handle = scene.repository().handle(&name, "1.0", None);
+        let place = mounted.registration(&name, "1.0", None);
+        fs::create_dir_all(&place).unwrap();
+        fs::write(place.join(".copying-a"), "").unwrap();
+        let mut json = File::create(place.join("a.json")).unwrap();
+        write!(json, "{{\"handle\": {}}}", handle.to_json()).unwrap();
+        let forked = json.try_clone().unwrap();
+        thread::scope(|scope| {
+            for closed in [json, forked] {
+                let root = place.join("a");
+                scope.spawn(move || {
+                    drop(closed);
+                    let made = fs::create_dir(&root).map_err(|error| error.kind());
+                    assert!(matches!(made, Ok(()) | Err(ErrorKind::AlreadyExists)), "{made:?}");
+                });
+            }
+        });
+    }
 }
 
 /// Once a damaged file of a copy was said to be fetched anew, though nobody else has it, and

@@ -105,6 +105,9 @@ impl Registry {
         let told = notes.iter().filter(|note| changed(note)).count().saturating_sub(LAST);
         let mut seen = 0;
         for note in notes {
+            if let Note::Slot(id, _) | Note::Gone(id) = note {
+                self.last_slot = self.last_slot.max(id);
+            }
             seen += usize::from(changed(&note));
             if let (Note::Slot(id, _) | Note::Gone(id), true) = (&note, seen > told)
                 && let Some(known) = slots.get(id)
@@ -120,7 +123,6 @@ impl Registry {
             }
         }
         self.notes = Notes(RefCell::new(Some(ledger)));
-        self.last_slot = slots.keys().last().copied().unwrap_or_default().max(self.last_slot);
         for (id, note) in &slots {
             self.heirs
                 .insert((LevelId(note.level), note.stem.clone()), (SlotId(*id), note.clone()));
@@ -182,9 +184,11 @@ impl Registry {
     fn begin_notes_anew(&mut self) {
         let levels = self.levels.iter().map(|path| Note::Level((**path).clone()));
         let made = self.made.iter().map(|id| Note::Made(id.0));
+        // A number is not given again, also when the slot that had it is gone.
+        let last = Note::Gone(self.last_slot);
         let slots = self.slots.iter().map(|(id, slot)| Note::Slot(id.0, SlotNote::of(slot)));
         if let Some(ledger) = &mut *self.notes.0.borrow_mut() {
-            ledger.begin_anew(levels.chain(made).chain(slots));
+            ledger.begin_anew(levels.chain(made).chain([last]).chain(slots));
         }
     }
 }

@@ -17,7 +17,7 @@ use pkgfs_origin::OriginError;
 use crate::{
     Caller, Found, HandleId, Keep, NodeId, Opener, View, ViewError,
     error::local,
-    handles::{Handle, OpenPayload, OpenWritable},
+    handles::{Handle, OpenPayload, OpenWritable, Written},
     hydration::{Flight, Local, Need, Reached, Wanted},
     node::{Node, Part, WritableId},
     payload::Payloads,
@@ -103,7 +103,7 @@ impl View {
         Ok(Handle::Writable(Arc::new(OpenWritable {
             file,
             pending: path.starts_with("sys/pending"),
-            written: AtomicBool::new(false),
+            written: Written::default(),
             staging: self.store.staging_of(&path),
             revoked: RwLock::new(false),
         })))
@@ -269,7 +269,7 @@ impl View {
                 if *revoked {
                     return Err(ViewError::ReadOnly);
                 }
-                open.written.store(true, Ordering::Relaxed);
+                open.written.note();
                 open.file.write_all_at(data, offset).map_err(|error| local(&error))?;
                 Ok(data.len())
             }
@@ -294,7 +294,7 @@ impl View {
                 }
                 mark.text[start..end].copy_from_slice(data);
                 mark.mtime = Timestamp::now();
-                written.store(true, Ordering::Relaxed);
+                written.note();
                 Ok(data.len())
             }
             Handle::Payload(_) => Err(ViewError::ReadOnly),
@@ -312,16 +312,17 @@ impl View {
         caller: Caller,
     ) -> Result<(), ViewError> {
         match self.handles.get(handle)? {
-            Handle::Writable(open)
-                if open.pending && open.written.swap(false, Ordering::Relaxed) =>
-            {
-                // One byte more, so that a longer one is not taken for its beginning.
-                let text = read_at(&open.file, 0, LONGEST_JSON + 1)?;
-                self.offer_pending(&text, caller.pid).await;
-                Ok(())
+            Handle::Writable(open) if open.pending => {
+                let offer = async || {
+                    // One byte more, so that a longer one is not taken for its beginning.
+                    let text = read_at(&open.file, 0, LONGEST_JSON + 1)?;
+                    self.offer_pending(&text, caller.pid).await;
+                    Ok(())
+                };
+                open.written.take_effect(offer).await
             }
-            Handle::Mark(id, Part::Json, written) if written.swap(false, Ordering::Relaxed) => {
-                self.json_written(id).await
+            Handle::Mark(id, Part::Json, written) => {
+                written.take_effect(async || self.json_written(id).await).await
             }
             _ => Ok(()),
         }

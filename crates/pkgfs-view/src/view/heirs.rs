@@ -1,10 +1,10 @@
 //! Going on for a process that has died: what platforms still hold of it.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::Arc;
 
 use crate::{
     Caller, Found, HandleId, Lookup, NodeId, Opener, View, ViewError,
-    handles::Handle,
+    handles::{Handle, Written},
     node::{Node, Part},
 };
 
@@ -26,13 +26,13 @@ impl View {
         let again = match node.decode() {
             // Whatever was written through it before is looked at when it is closed.
             Some(Node::Slot(id, part @ (Part::Json | Part::Copying))) => {
-                Handle::Mark(id, part, Arc::new(AtomicBool::new(true)))
+                Handle::Mark(id, part, Arc::new(Written::inherited()))
             }
             Some(Node::Writable(id)) => {
                 let file = self.writable.open(id, true).or_else(|_| self.writable.open(id, false));
                 let open = self.open_writable(id, file?)?;
                 if let Handle::Writable(open) = &open {
-                    open.written.store(true, std::sync::atomic::Ordering::Relaxed);
+                    open.written.note();
                 }
                 open
             }
