@@ -10,6 +10,8 @@
 mod conversation;
 mod job;
 mod mounts;
+#[cfg(feature = "played")]
+pub(crate) mod played;
 mod process;
 mod schedule;
 mod supervisor;

@@ -29,6 +29,8 @@ mod protocol;
 mod settings;
 pub mod worker;
 
+#[cfg(feature = "played")]
+pub use client::played::{Played, Request as PlayedRequest, What as PlayedWhat};
 pub use client::{Fetch, Origin};
 pub use counters::{Counters, Operations};
 pub use error::{Cause, Failure, OriginError};

@@ -7,13 +7,16 @@
 
 use std::{
     convert::Infallible,
-    sync::{Arc, Weak, mpsc},
-    thread,
+    sync::{Arc, Weak},
 };
 
 use parking_lot::Mutex;
 
-use crate::{NodeId, view::blocking};
+use crate::{
+    NodeId,
+    sync::{mpsc, thread},
+    view::blocking,
+};
 
 /// The caches of one platform mount.
 pub trait Caches: Send + Sync {

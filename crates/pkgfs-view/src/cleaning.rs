@@ -94,13 +94,13 @@ impl View {
         let sys = self.store.sys_dir();
         let registered = self.registered_keys()?;
         let store = Arc::clone(&self.store);
-        self.open_blobs.close();
         let (report, reclaimed) = blocking(move || {
             clean_to_delete(&sys.join("to_delete"), &mut report)?;
             clean_pending(&sys.join("pending"), &registered, &mut report)?;
             Ok::<_, StoreError>((report, store.reclaim(dry_run)?))
         })
         .await?;
+        self.open_blobs.close();
         for directory in ["sys/to_delete", "sys/pending"] {
             self.notices.listing(Node::Writable(self.writable.node_of(directory.as_ref())).into());
         }

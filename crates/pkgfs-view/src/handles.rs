@@ -3,10 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fs::File,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, OnceLock},
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -16,6 +13,7 @@ use crate::{
     ViewError,
     hydration::{Flight, Local, Wanted},
     node::{Part, SlotId},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 /// An open file. Never reused.

@@ -23,11 +23,7 @@ use std::{
     collections::HashMap,
     fs::File,
     path::PathBuf,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
@@ -43,7 +39,17 @@ use self::{
     committer::{BATCH, Work, commit_batches},
     flight::{Filling, Order, Stage, fill},
 };
-use crate::{ViewError, problems::Problems, room::Room, spans::Spans};
+use crate::{
+    ViewError,
+    problems::Problems,
+    room::Room,
+    spans::Spans,
+    sync::{
+        self,
+        atomic::{AtomicBool, Ordering},
+        thread,
+    },
+};
 
 /// Bytes that wait in memory to be made durable before those who fetch ahead wait, too.
 const MOST_WAITING: u64 = 64 << 20;
@@ -123,7 +129,7 @@ pub(crate) struct Hydration {
     flights: Mutex<HashMap<FileKey, Arc<Flight>>>,
     /// When files were given up that origin did not give in time.
     late: Mutex<HashMap<FileKey, Instant>>,
-    committer: std::sync::mpsc::Sender<Work>,
+    committer: sync::mpsc::Sender<(Work, Weak<Flight>)>,
     /// Bytes in memory, and files, that wait to be made durable.
     waiting: watch::Sender<(u64, usize)>,
 }
@@ -136,7 +142,7 @@ impl Hydration {
         room: Arc<Room>,
         rest: RestOfLargeFiles,
     ) -> std::io::Result<Arc<Self>> {
-        let (committer, work) = std::sync::mpsc::channel();
+        let (committer, work) = sync::mpsc::channel();
         let hydration = Arc::new(Self {
             origin,
             store,
@@ -146,7 +152,7 @@ impl Hydration {
             flights: Mutex::default(),
             late: Mutex::default(),
             committer,
-            waiting: watch::Sender::default(),
+            waiting: watch::channel((0, 0)).0,
         });
         let weak = Arc::downgrade(&hydration);
         let store = Arc::clone(&hydration.store);
@@ -180,6 +186,12 @@ impl Hydration {
                 filling.order_all();
             }
             return Ok(Arc::clone(flight));
+        }
+        // Its flight may have ended since the caller looked whether it is local: what is committed
+        // is in the store before its flight is taken out. A store that cannot tell is no reason not
+        // to fetch it.
+        if matches!(self.store.content(wanted.key), Ok(Some(_))) {
+            return Ok(Arc::new(Flight::kept()));
         }
         if self.is_late(wanted.key) {
             return Err(ViewError::TimedOut);
@@ -232,7 +244,7 @@ impl Hydration {
                         *files += 1;
                     });
                     // The committer ends only with the view.
-                    let _ = hydration.committer.send(work);
+                    let _ = hydration.committer.send((work, this));
                     sender.send_replace(Stage::Whole(local));
                 }
                 // Whoever let it go has taken it out.
@@ -272,7 +284,10 @@ impl Hydration {
 
     /// Takes out a flight, unless it was let go and there is another by now.
     fn remove(&self, key: FileKey, flight: &Weak<Flight>) {
-        let mut flights = self.flights.lock();
+        Self::take_out(&mut self.flights.lock(), key, flight);
+    }
+
+    fn take_out(flights: &mut HashMap<FileKey, Arc<Flight>>, key: FileKey, flight: &Weak<Flight>) {
         if flights.get(&key).is_some_and(|known| std::ptr::eq(Arc::as_ptr(known), flight.as_ptr()))
         {
             flights.remove(&key);
@@ -360,7 +375,7 @@ impl Hydration {
     /// Waits until all that has arrived is durable.
     pub(crate) async fn committed(&self) {
         let (sender, settled) = oneshot::channel();
-        if self.committer.send(Work::Settle(sender)).is_ok() {
+        if self.committer.send((Work::Settle(sender), Weak::new())).is_ok() {
             let _ = settled.await;
         }
     }

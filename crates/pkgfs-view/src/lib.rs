@@ -17,6 +17,12 @@
 //! how long an answer holds is a [`Keep`]. Invariant: no operation changes a payload,
 //! and none takes "origin did not answer" for "does not exist".
 
+// What is checked by shuttle is this crate itself, with shuttle's primitives for these (`sync`).
+#[cfg(feature = "shuttle")]
+extern crate shuttle_parking_lot as parking_lot;
+#[cfg(feature = "shuttle")]
+extern crate shuttle_tokio as tokio;
+
 mod asked;
 mod attributes;
 mod caches;
@@ -30,6 +36,8 @@ mod foresight;
 pub mod fuzzing;
 mod handles;
 mod hydration;
+#[cfg(all(test, feature = "shuttle"))]
+mod interleavings;
 mod ledger;
 mod lock;
 mod maintenance;
@@ -46,6 +54,7 @@ mod room;
 mod sealing;
 mod spans;
 mod status;
+mod sync;
 mod targets;
 mod tombstones;
 mod view;

@@ -100,17 +100,16 @@ impl View {
                 let _ = open.local.set(Local::File(local));
             }
         }
-        self.payloads.forget(registration);
         let place = root.clone();
         self.foresight.forget(registration);
         self.profiles.ahead.forget(registration);
         let store = Arc::clone(&self.store);
-        blocking(move || {
+        let forgotten = blocking(move || {
             store.retire_directories(registration)?;
             store.set_root(registration, &place)?;
             store.set_state(registration, RegistrationState::Served)
-        })
-        .await?;
+        });
+        self.payloads.forget_when(registration, forgotten).await?;
         if let Some(mut slot) = self.registry.lock().slot_mut(id) {
             slot.payload = Payload::Served;
             slot.root = Some(root);

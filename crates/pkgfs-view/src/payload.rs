@@ -25,8 +25,10 @@ use std::{
 use parking_lot::Mutex;
 use pkgfs_manifest::{BlobDigest, Entry, Kind, Listing, Timestamp};
 use pkgfs_origin::{LinkBounds, Origin};
-use pkgfs_store::{Directory, DirectoryId, FileKey, NewDirectory, RegistrationId, Store};
-use tokio::sync::OnceCell;
+use pkgfs_store::{
+    Directory, DirectoryId, FileKey, NewDirectory, RegistrationId, Store, StoreError,
+};
+use tokio::sync::{OnceCell, RwLock};
 
 use crate::{
     ViewError, hydration::Wanted, node::MOST_ENTRIES, room::Room, view::blocking,
@@ -62,6 +64,9 @@ pub(crate) struct Payloads {
     under_way: Mutex<HashMap<Place, Arc<OnceCell<Arc<Directory>>>>>,
     /// The next listing that cannot be recorded, counted from the first there may be.
     passing: AtomicU64,
+    /// Held for writing while a tree is forgotten, for reading while a listing is recorded: what
+    /// origin said before a tree was forgotten is not recorded after.
+    forgetting: RwLock<()>,
 }
 
 impl Payloads {
@@ -75,7 +80,8 @@ impl Payloads {
         // Behind those of a process that this one takes over from, which platforms may still name.
         let since = u32::try_from(Timestamp::now().secs).unwrap_or(0);
         let passing = AtomicU64::new(u64::from(since) * PASSING_A_SECOND);
-        Self { store, origin, room, repositories, kept, under_way, passing }
+        let forgetting = RwLock::new(());
+        Self { store, origin, room, repositories, kept, under_way, passing, forgetting }
     }
 
     /// A listing by its number, from memory or the store.
@@ -106,17 +112,20 @@ impl Payloads {
         path: &[u8],
     ) -> Result<Option<Arc<Directory>>, ViewError> {
         let place = (registration, Box::from(path));
-        {
+        let forgotten = {
             let mut kept = self.kept.lock();
             if let Some(id) = kept.current.get(&place).copied()
                 && let Some(known) = kept.get(id)
             {
                 return Ok(Some(known));
             }
-        }
+            kept.forgotten(registration)
+        };
         let Some(directory) = self.recorded(registration, path)? else { return Ok(None) };
         let directory = Arc::new(directory);
-        self.kept.lock().keep(Arc::clone(&directory), true);
+        let mut kept = self.kept.lock();
+        let current = kept.forgotten(registration) == forgotten;
+        kept.keep(Arc::clone(&directory), current);
         Ok(Some(directory))
     }
 
@@ -185,12 +194,17 @@ impl Payloads {
 
     /// Lists a directory at origin and records it as the current one of its place.
     async fn list(self: Arc<Self>, wanted: Origination) -> Result<Arc<Directory>, ViewError> {
-        // It may have been recorded since the caller looked.
-        if let Some(known) = self.known(wanted.registration, &wanted.path)? {
-            return Ok(known);
+        loop {
+            // It may have been recorded since the caller looked.
+            if let Some(known) = self.known(wanted.registration, &wanted.path)? {
+                return Ok(known);
+            }
+            let forgotten = self.kept.lock().forgotten(wanted.registration);
+            let listing = self.ask(&wanted).await?;
+            if let Some(new) = self.record(wanted.clone(), listing, Vec::new(), forgotten).await? {
+                return Ok(new);
+            }
         }
-        let listing = self.ask(&wanted).await?;
-        self.record(wanted, listing, Vec::new()).await
     }
 
     async fn ask(&self, wanted: &Origination) -> Result<Listing, ViewError> {
@@ -227,12 +241,18 @@ impl Payloads {
         Ok(bounds)
     }
 
+    /// Nothing if the tree was forgotten since it was so often.
     async fn record(
         &self,
         wanted: Origination,
         listing: Listing,
         carried: Vec<(u32, BlobDigest)>,
-    ) -> Result<Arc<Directory>, ViewError> {
+        forgotten: u64,
+    ) -> Result<Option<Arc<Directory>>, ViewError> {
+        let _recording = self.forgetting.read().await;
+        if self.kept.lock().forgotten(wanted.registration) != forgotten {
+            return Ok(None);
+        }
         let Origination { registration, path, source, anchor } = wanted;
         let new = Arc::new(NewDirectory { registration, path, source, anchor, listing, carried });
         let store = Arc::clone(&self.store);
@@ -249,7 +269,7 @@ impl Payloads {
         let NewDirectory { registration, path, source, anchor, listing, .. } = new;
         let directory = Arc::new(Directory { id, registration, path, source, anchor, listing });
         self.kept.lock().keep(Arc::clone(&directory), true);
-        Ok(directory)
+        Ok(Some(directory))
     }
 
     /// Where the content of a directory entry comes from.
@@ -290,6 +310,7 @@ impl Payloads {
         self: &Arc<Self>,
         registration: RegistrationId,
     ) -> Result<bool, ViewError> {
+        let forgotten = self.kept.lock().forgotten(registration);
         let store = Arc::clone(&self.store);
         let known = blocking(move || store.current_directories(registration)).await?;
         let mut changed = false;
@@ -317,7 +338,10 @@ impl Payloads {
         if changed {
             for (old, place, new) in replacing {
                 let carried = self.carried(&old, &new)?;
-                self.record(place, new, carried).await?;
+                if self.record(place, new, carried, forgotten).await?.is_none() {
+                    // What is listed from now on is as new as this.
+                    return Ok(false);
+                }
             }
         }
         Ok(changed)
@@ -346,12 +370,24 @@ impl Payloads {
 
     /// Drops all that is remembered.
     pub(crate) fn forget_all(&self) {
-        *self.kept.lock() = Kept::default();
+        self.kept.lock().forget_all();
     }
 
     /// Drops what is remembered of a registration; numbers given out still resolve.
     pub(crate) fn forget(&self, registration: RegistrationId) {
-        self.kept.lock().current.retain(|(owner, _), _| *owner != registration);
+        self.kept.lock().forget(registration);
+    }
+
+    /// The same when the store has forgotten its tree. What is being listed is listed anew.
+    pub(crate) async fn forget_when(
+        &self,
+        registration: RegistrationId,
+        done: impl Future<Output = Result<(), StoreError>>,
+    ) -> Result<(), StoreError> {
+        let _forgetting = self.forgetting.write().await;
+        done.await?;
+        self.forget(registration);
+        Ok(())
     }
 }
 

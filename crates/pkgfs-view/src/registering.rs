@@ -219,11 +219,11 @@ impl View {
             tracing::info!(variant = %handle.uri(), "removed");
         }
         self.payloads.forget(registration);
-        self.open_blobs.close();
         self.foresight.forget(registration);
         self.profiles.ahead.forget(registration);
         let store = Arc::clone(&self.store);
         blocking(move || store.unregister(registration, tombstone)).await?;
+        self.open_blobs.close();
         Ok(())
     }
 

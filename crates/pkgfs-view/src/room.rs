@@ -11,10 +11,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -24,10 +21,15 @@ use pkgfs_store::{StoreError, Usage};
 use serde::Serialize;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::{View, ViewError, problems::Problems, view::blocking};
+use crate::{
+    View, ViewError,
+    problems::Problems,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    view::blocking,
+};
 
 /// How often the bounds are looked at, whatever happens.
-const EVERY: Duration = Duration::from_secs(10);
+pub(crate) const EVERY: Duration = Duration::from_secs(10);
 /// How often a disk that refused a write is asked again.
 const REFUSED: Duration = Duration::from_secs(2);
 /// After a look that made too little room, the next one is not before: it reads the use of all
@@ -155,8 +157,8 @@ impl Room {
     }
 
     /// How long nothing needs to be looked at.
-    fn rest(&self) -> Duration {
-        if self.refused.lock().is_some() { REFUSED } else { EVERY }
+    fn rest(&self, every: Duration) -> Duration {
+        if self.refused.lock().is_some() { REFUSED } else { every }
     }
 
     /// Writes something to the store; once more, after room was made, if there was none.
@@ -198,8 +200,9 @@ impl Room {
 }
 
 impl View {
-    /// Keeps the store within its bounds for as long as the view lives.
-    pub(crate) fn keep_within_bounds(self: &Arc<Self>, mut asked: Asked) {
+    /// Keeps the store within its bounds for as long as the view lives; looks at them `every` so
+    /// often, and when there is reason to.
+    pub(crate) fn keep_within_bounds(self: &Arc<Self>, mut asked: Asked, every: Duration) {
         let (view, room) = (Arc::downgrade(self), Arc::clone(&self.room));
         tokio::spawn(async move {
             let mut hopeless: Option<Instant> = None;
@@ -208,7 +211,7 @@ impl View {
                 tokio::select! {
                     first = asked.recv() => waiting.extend(first),
                     () = room.bell.notified() => {}
-                    () = tokio::time::sleep(room.rest()) => {}
+                    () = tokio::time::sleep(room.rest(every)) => {}
                 }
                 // All who ask meanwhile are served by one look.
                 while let Ok(more) = asked.try_recv() {
@@ -251,7 +254,7 @@ impl View {
     }
 
     /// Has blobs go as far as the bounds want it. Whether the store is within them.
-    async fn make_room(self: &Arc<Self>) -> Result<bool, ViewError> {
+    pub(crate) async fn make_room(self: &Arc<Self>) -> Result<bool, ViewError> {
         let store = Arc::clone(&self.store);
         let usage = blocking(move || Ok::<_, ViewError>(store.usage())).await?;
         let Some((excess, going)) = self.room.limits.excess(&usage) else { return Ok(true) };

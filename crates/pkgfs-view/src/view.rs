@@ -15,8 +15,8 @@ mod requests;
 
 use std::{
     os::unix::fs::MetadataExt,
-    path::PathBuf,
-    sync::{Arc, Weak, atomic::AtomicU64},
+    path::Path,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -40,11 +40,12 @@ use crate::{
     open_blobs::OpenBlobs,
     payload::Payloads,
     problems::Problems,
-    profiles::{ProfileSettings, Profiles},
+    profiles::{self, ProfileSettings, Profiles},
     recency::Recency,
     registry::{Registry, Slot},
     repositories::Repositories,
-    room::{Room, StoreLimits},
+    room::{self, Room, StoreLimits},
+    sync::atomic::AtomicU64,
     tombstones::Tombstones,
     warming::Warmings,
     whereabouts::{RepositoryPlace, Whereabouts},
@@ -146,20 +147,35 @@ impl View {
         settings: ViewSettings,
         succession: Option<Succession>,
     ) -> Result<Arc<Self>, StoreError> {
-        let io = |path: PathBuf| move |source| StoreError::Io { action: "use", path, source };
+        let (view, asked, messages) = Self::assemble(store, origin, settings, succession)?;
+        view.keep_up_with_rebuilding();
+        view.keep_writing_recency();
+        view.keep_within_bounds(asked, room::EVERY);
+        view.keep_learning(messages);
+        view.keep_scrubbing().map_err(in_use(view.store.dir()))?;
+        Ok(view)
+    }
+
+    /// The view without what goes on by itself at times of its own.
+    pub(crate) fn assemble(
+        store: Arc<Store>,
+        origin: Origin,
+        settings: ViewSettings,
+        succession: Option<Succession>,
+    ) -> Result<(Arc<Self>, room::Asked, profiles::Messages), StoreError> {
         let sys_dir = store.sys_dir();
         for part in ["log", "pending", "to_delete"] {
             let path = sys_dir.join(part);
-            std::fs::create_dir_all(&path).map_err(io(path.clone()))?;
+            std::fs::create_dir_all(&path).map_err(in_use(&path))?;
         }
-        let device = std::fs::metadata(store.dir()).map_err(io(store.dir().to_path_buf()))?.dev();
+        let device = std::fs::metadata(store.dir()).map_err(in_use(store.dir()))?.dev();
         let writable = Writable::new(store.dir(), settings.owner);
         let life = succession.as_ref().map_or(0, |succession| succession.life);
         let problems = Arc::new(Problems::default());
         let mut registry = Registry::new(Arc::clone(&store), Arc::clone(&problems), settings.owner);
         if let Some(Succession { registry: of_registry, writable: of_writable, .. }) = succession {
-            writable.inherit(of_writable).map_err(io(sys_dir.clone()))?;
-            registry.inherit(of_registry).map_err(io(store.dir().to_path_buf()))?;
+            writable.inherit(of_writable).map_err(in_use(&sys_dir))?;
+            registry.inherit(of_registry).map_err(in_use(store.dir()))?;
         }
         let sys = writable.node_of("sys".as_ref());
         let to_delete = writable.node_of("sys/to_delete".as_ref());
@@ -194,8 +210,8 @@ impl View {
             Arc::clone(&room),
             settings.rest_of_large_files,
         )
-        .map_err(io(store.dir().to_path_buf()))?;
-        let notices = Notices::start().map_err(io(store.dir().to_path_buf()))?;
+        .map_err(in_use(store.dir()))?;
+        let notices = Notices::start().map_err(in_use(store.dir()))?;
         registry.tell_of_listings(notices.of_listings());
         let (profiles, messages) = Profiles::new(settings.profiles, origin.parallel());
         let view = Arc::new(Self {
@@ -226,12 +242,7 @@ impl View {
             store,
             origin,
         });
-        view.keep_up_with_rebuilding();
-        view.keep_writing_recency();
-        view.keep_within_bounds(asked);
-        view.keep_learning(messages);
-        view.keep_scrubbing().map_err(io(view.store.dir().to_path_buf()))?;
-        Ok(view)
+        Ok((view, asked, messages))
     }
 
     /// Has a platform told from now on of what it must not believe any more.
@@ -358,6 +369,11 @@ impl View {
     }
 }
 
+fn in_use(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError + use<> {
+    let path = path.to_owned();
+    move |source| StoreError::Io { action: "use", path, source }
+}
+
 /// Runs work that waits for the disk where it holds nobody up.
 pub(crate) async fn blocking<T, E>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
@@ -368,6 +384,10 @@ where
 {
     match tokio::task::spawn_blocking(work).await {
         Ok(outcome) => outcome,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and whoever waits here with it.
+            Err(_) => std::future::pending().await,
+        },
     }
 }

@@ -10,6 +10,7 @@ mod check;
 mod crash_points;
 mod demo;
 mod fuzz;
+mod model;
 mod process;
 mod setup;
 mod soak;
@@ -47,6 +48,8 @@ enum Task {
     Bench(bench::Options),
     /// For hours what the tests do for seconds: kills, faults, evictions, upgrades, at random.
     Soak(soak::Options),
+    /// Run random histories beside the reference model, and orders of steps within the view.
+    Model(model::Options),
     /// Show pkgfs at work under an unmodified rez, beside rez's own cache.
     Demo(demo::Options),
 }
@@ -62,6 +65,7 @@ fn main() -> std::process::ExitCode {
         Task::Wheel(options) => wheel::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Soak(options) => soak::run(&options),
+        Task::Model(options) => model::run(&options),
         Task::Demo(options) => demo::run(&options),
     };
     match outcome {

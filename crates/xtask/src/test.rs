@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::process::{self, cargo};
 use crate::setup::{self, tools};
-use crate::{bench, wheel};
+use crate::{bench, model, wheel};
 
 /// What to run.
 #[derive(Args)]
@@ -18,8 +18,8 @@ pub(crate) struct Options {
     nextest: Vec<String>,
 }
 
-/// Sets up, builds the binaries that tests start, and runs tests, documentation examples, and the
-/// benchmark for its counts.
+/// Sets up, builds the binaries that tests start, and runs tests, documentation examples,
+/// schedules of the view, and the benchmark for its counts.
 pub(crate) fn run(options: &Options) -> Result<()> {
     setup::run()?;
     // Whole-system tests start these from the target directory; cargo builds only the binaries of
@@ -33,6 +33,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     )?;
     process::run(&mut cargo(&["test", "--workspace", "--doc"]))?;
     if options.nextest.is_empty() {
+        model::schedules(None)?;
         bench::quick()?;
     }
     Ok(())

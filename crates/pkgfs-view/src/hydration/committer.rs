@@ -8,7 +8,8 @@ use std::{
 use pkgfs_store::{FileKey, Finished, Store, StoreError};
 use tokio::sync::oneshot;
 
-use super::Hydration;
+use super::{Flight, Hydration};
+use crate::sync::{self, mpsc};
 
 /// How many finished files are made durable under one transaction at most.
 pub(super) const BATCH: usize = 1024;
@@ -45,7 +46,7 @@ impl Work {
 
 /// What arrives until a quiet moment is made durable together.
 pub(super) fn commit_batches(
-    work: &std::sync::mpsc::Receiver<Work>,
+    work: &mpsc::Receiver<(Work, Weak<Flight>)>,
     store: &Store,
     hydration: &Weak<Hydration>,
 ) {
@@ -55,12 +56,12 @@ pub(super) fn commit_batches(
         let mut waiting = Vec::new();
         let latest = Instant::now() + LONGEST_WAIT;
         let mut next = Some(first);
-        while let Some(item) = next {
+        while let Some((item, flight)) = next {
             match item {
-                Work::Keep(..) => batch.push(item),
+                Work::Keep(..) => batch.push((item, flight)),
                 Work::Write(_, ref content) => {
                     bytes += content.len();
-                    batch.push(item);
+                    batch.push((item, flight));
                 }
                 Work::Settle(sender) => waiting.push(sender),
             }
@@ -68,7 +69,7 @@ pub(super) fn commit_batches(
                 None
             } else if waiting.is_empty() {
                 let patience = latest.saturating_duration_since(Instant::now()).min(QUIET);
-                work.recv_timeout(patience).ok()
+                sync::receive_within(work, patience)
             } else {
                 work.try_recv().ok()
             };
@@ -81,19 +82,19 @@ pub(super) fn commit_batches(
     }
 }
 
-fn commit(batch: Vec<Work>, store: &Store, hydration: &Weak<Hydration>) {
-    let mut keys = Vec::new();
+fn commit(batch: Vec<(Work, Weak<Flight>)>, store: &Store, hydration: &Weak<Hydration>) {
+    let mut ended = Vec::new();
     let mut finished = Vec::new();
-    let held: u64 = batch.iter().map(Work::held).sum();
+    let held: u64 = batch.iter().map(|(work, _)| work.held()).sum();
     let full = hydration.upgrade().is_some_and(|hydration| hydration.room.is_full());
-    for item in batch {
+    for (item, flight) in batch {
         match item {
             Work::Keep(whole) => {
-                keys.push(whole.file);
+                ended.push((whole.file, flight));
                 finished.push(whole);
             }
             Work::Write(key, bytes) => {
-                keys.push(key);
+                ended.push((key, flight));
                 if full {
                     continue;
                 }
@@ -112,11 +113,11 @@ fn commit(batch: Vec<Work>, store: &Store, hydration: &Weak<Hydration>) {
     }
     if let Some(hydration) = hydration.upgrade() {
         let mut flights = hydration.flights.lock();
-        keys.iter().for_each(|key| drop(flights.remove(key)));
+        ended.iter().for_each(|(key, flight)| Hydration::take_out(&mut flights, *key, flight));
         hydration.room.look();
         hydration.waiting.send_modify(|(bytes, files)| {
             *bytes = bytes.saturating_sub(held);
-            *files = files.saturating_sub(keys.len());
+            *files = files.saturating_sub(ended.len());
         });
     }
 }

@@ -1,21 +1,17 @@
 //! One file under way, as those see it who wait for it.
 
-use std::{
-    fs::File,
-    ops::Range,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    time::Instant,
-};
+use std::{fs::File, ops::Range, sync::Arc, time::Instant};
 
 use parking_lot::Mutex;
 use pkgfs_origin::{CHUNK, Fetch, Fetched, OriginError};
 use tokio::sync::{mpsc, watch};
 
 use super::Local;
-use crate::{ViewError, spans::Spans};
+use crate::{
+    ViewError,
+    spans::Spans,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
 /// One file under way.
 pub(crate) struct Flight {
@@ -58,6 +54,8 @@ pub(crate) enum Reached {
     Here(Local, bool),
     /// The flight was let go: there is to be another.
     LetGo,
+    /// The store has them by now.
+    Kept,
 }
 
 /// Somebody waits for some of a file.
@@ -132,11 +130,19 @@ pub(super) enum Stage {
     /// These bytes are in place.
     Filling(Spans),
     Whole(Local),
+    /// The store has it.
+    Kept,
     Failed(ViewError),
     LetGo,
 }
 
 impl Flight {
+    /// Of a file that the store has by now.
+    pub(super) fn kept() -> Self {
+        let (_, stage) = watch::channel(Stage::Kept);
+        Self { filling: None, stage, asked: AtomicBool::new(false) }
+    }
+
     /// What is to be told about a large file that is not whole yet.
     pub(super) fn filling(&self) -> Option<&Filling> {
         let fills = matches!(&*self.stage.borrow(), Stage::Filling(_));
@@ -162,7 +168,7 @@ impl Flight {
     async fn reached(&self, bytes: Range<u64>) -> Result<Reached, ViewError> {
         let in_place = match &*self.stage.borrow() {
             Stage::Filling(spans) => Some(spans.cover(&bytes)),
-            Stage::Whole(_) | Stage::Failed(_) | Stage::LetGo => None,
+            Stage::Whole(_) | Stage::Kept | Stage::Failed(_) | Stage::LetGo => None,
         };
         if let Some((in_place, filling)) = in_place.zip(self.filling.as_ref()) {
             filling.order_bytes(&bytes, in_place);
@@ -175,13 +181,14 @@ impl Flight {
         let reached = stage
             .wait_for(|stage| match stage {
                 Stage::Filling(spans) => spans.cover(&bytes),
-                Stage::Whole(_) | Stage::Failed(_) | Stage::LetGo => true,
+                Stage::Whole(_) | Stage::Kept | Stage::Failed(_) | Stage::LetGo => true,
             })
             .await
             .map_err(|_| ViewError::Failed)?;
         match &*reached {
             Stage::Failed(error) => Err(error.clone()),
             Stage::LetGo => Ok(Reached::LetGo),
+            Stage::Kept => Ok(Reached::Kept),
             Stage::Whole(local) => Ok(Reached::Here(local.clone(), true)),
             Stage::Filling(_) => {
                 let filling = self.filling.as_ref().ok_or(ViewError::Failed)?;
@@ -215,7 +222,7 @@ impl Flight {
     pub(crate) fn arrived(&self) -> u64 {
         match &*self.stage.borrow() {
             Stage::Filling(spans) => spans.total(),
-            Stage::Whole(_) | Stage::Failed(_) | Stage::LetGo => 0,
+            Stage::Whole(_) | Stage::Kept | Stage::Failed(_) | Stage::LetGo => 0,
         }
     }
 
@@ -224,7 +231,7 @@ impl Flight {
         let mut stage = self.stage.clone();
         let landed = stage.wait_for(|stage| !matches!(stage, Stage::Filling(_))).await;
         // An error says that whoever flew it is gone: that is an end, too.
-        matches!(landed.as_deref(), Ok(Stage::Whole(_)))
+        matches!(landed.as_deref(), Ok(Stage::Whole(_) | Stage::Kept))
     }
 }
 

@@ -19,11 +19,31 @@ pub(super) struct Kept {
     by_id: Option<LruCache<DirectoryId, Arc<Directory>>>,
     pub(super) current: HashMap<Place, DirectoryId>,
     entries: usize,
+    /// How often the trees of registrations were forgotten, and those of all.
+    forgotten: HashMap<RegistrationId, u64>,
+    forgotten_all: u64,
 }
 
 impl Kept {
     pub(super) fn get(&mut self, id: DirectoryId) -> Option<Arc<Directory>> {
         self.by_id.as_mut()?.get(&id).cloned()
+    }
+
+    /// A number that grows whenever the tree of this registration is forgotten.
+    pub(super) fn forgotten(&self, registration: RegistrationId) -> u64 {
+        self.forgotten_all + self.forgotten.get(&registration).copied().unwrap_or(0)
+    }
+
+    /// Forgets a tree; its listings are still found by their numbers.
+    pub(super) fn forget(&mut self, registration: RegistrationId) {
+        self.current.retain(|(owner, _), _| *owner != registration);
+        *self.forgotten.entry(registration).or_default() += 1;
+    }
+
+    /// Forgets everything.
+    pub(super) fn forget_all(&mut self) {
+        let Self { forgotten, forgotten_all, .. } = std::mem::take(self);
+        (self.forgotten, self.forgotten_all) = (forgotten, forgotten_all + 1);
     }
 
     pub(super) fn keep(&mut self, directory: Arc<Directory>, current: bool) {

@@ -58,10 +58,10 @@ impl Run {
         let (large, large_wishes) = mpsc::unbounded_channel();
         let run = Arc::new(Self {
             limits,
-            unread: watch::Sender::default(),
+            unread: watch::channel(Default::default()).0,
             listed: AtomicU64::new(0),
             fetching: AtomicUsize::new(0),
-            over: watch::Sender::default(),
+            over: watch::channel(Default::default()).0,
             small,
             large,
             led: Mutex::default(),

@@ -4,10 +4,7 @@ use std::{
     fs::File,
     ops::Range,
     os::unix::fs::FileExt,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -21,6 +18,7 @@ use crate::{
     hydration::{Flight, Local, Need, Reached, Wanted},
     node::{Node, Part, WritableId},
     payload::Payloads,
+    sync::atomic::{AtomicBool, Ordering},
     view::blocking,
 };
 
@@ -206,6 +204,11 @@ impl View {
             match reached {
                 Ok(Reached::Here(local, whole)) => break (local, whole),
                 Ok(Reached::LetGo) => {}
+                Ok(Reached::Kept) => match self.local_file(open.wanted.key, length)? {
+                    Some(local) => break (Local::File(local), true),
+                    // It went again, or the disk does not give it.
+                    None => return self.read_through(&open.wanted, offset..end).await,
+                },
                 Err(ViewError::NotKept) => {
                     return self.read_through(&open.wanted, offset..end).await;
                 }

@@ -1,10 +1,6 @@
 //! Files whose bytes the store has.
 
-use std::{
-    fs::File,
-    ops::Range,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{fs::File, ops::Range, sync::Arc};
 
 use pkgfs_manifest::BlobDigest;
 use pkgfs_store::FileKey;
@@ -13,6 +9,7 @@ use crate::{
     HandleId, View, ViewError,
     handles::{Handle, OpenPayload},
     hydration::{Local, Wanted},
+    sync::atomic::Ordering,
 };
 
 impl View {
@@ -36,6 +33,7 @@ impl View {
         key: FileKey,
         size: u64,
     ) -> Result<Option<Arc<File>>, ViewError> {
+        let since = self.open_blobs.since();
         let Some(digest) = self.digest_of(key)? else { return Ok(None) };
         let has_all = |file: &Arc<File>| file.metadata().is_ok_and(|data| data.len() == size);
         if let Some(file) = self.open_blobs.of(key).filter(has_all) {
@@ -51,7 +49,7 @@ impl View {
             Ok(Some((file, found))) if found == size => {
                 self.recency.blob_used(digest);
                 let file = Arc::new(file);
-                self.open_blobs.keep(key, digest, &file);
+                self.open_blobs.keep(key, digest, &file, since);
                 return Ok(Some(file));
             }
             Ok(Some((_, found))) => format!("it has {found} bytes and should have {size}"),
