@@ -89,7 +89,8 @@ impl Scene {
         let storage = Storage::play(&root, asked);
         let limits = StoreLimits { quota, floor: 0 };
         let (view, asked, _) =
-            View::assemble(Arc::clone(&ground.store), origin, settings(rest, limits), None).unwrap();
+            View::assemble(Arc::clone(&ground.store), origin, settings(rest, limits), None)
+                .unwrap();
         for (n, size) in sizes.iter().enumerate() {
             storage.put(&format!("f{n}"), content(variant, n, 0, *size), 0);
         }
