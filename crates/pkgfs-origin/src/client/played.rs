@@ -103,7 +103,7 @@ impl Request {
     #[must_use]
     pub fn wishes(&self) -> Vec<Option<Range<u64>>> {
         let bytes = |wish| match wish {
-            Wish::Bytes(bytes) => Some(bytes),
+            Wish::Bytes(bytes) | Wish::Foreseen(bytes) => Some(bytes),
             Wish::All => None,
         };
         self.0.untold_wishes().into_iter().map(bytes).collect()

@@ -147,7 +147,7 @@ fn whoever_asks_for_room_is_answered() {
             tokio::spawn(async move {
                 scene.read(n, &[0..SMALL]).await.unwrap();
                 scene.view.hydration.room().await;
-                scene.view.room.refused();
+                scene.view.room.refused(&"the disk is full");
                 scene.view.room.make().await;
                 scene.view.room.freed().await;
             })
