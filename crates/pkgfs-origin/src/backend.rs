@@ -89,7 +89,8 @@ pub trait Observer: Sync {
 
 /// A kind of storage.
 pub trait Backend: Send + Sync {
-    /// One directory with the attributes of its entries, links as `bounds` say.
+    /// One directory with the attributes of its entries, links as `bounds` say. That of an anchor, and
+    /// what is shown in a link's place, is as it can be [reached](Self::reach).
     /// Entries that vanish meanwhile are left out.
     ///
     /// # Errors
@@ -107,6 +108,13 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// What storage answered.
     fn stat(&self, path: &Path, on: &dyn Observer) -> Result<Stat, Failure>;
+
+    /// The same, with the owner, group and mode that it has for those who come through all directories
+    /// above it.
+    ///
+    /// # Errors
+    /// What storage answered.
+    fn reach(&self, path: &Path, on: &dyn Observer) -> Result<Stat, Failure>;
 
     /// A file of at most `limit` bytes, whole, and the state that was.
     ///

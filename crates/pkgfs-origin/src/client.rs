@@ -81,6 +81,18 @@ impl Origin {
         }
     }
 
+    /// The same as those find it who come through all directories above: with an owner, a group and a
+    /// mode that let nobody in whom one of those keeps out.
+    ///
+    /// # Errors
+    /// What origin answered, or that it did not.
+    pub async fn reach(&self, path: &Path) -> Result<Stat, OriginError> {
+        match self.ask(path, Request::Reach(path.to_owned())).await?.body {
+            Body::Stat(stat) => Ok(stat),
+            _ => Err(nonsense(path)),
+        }
+    }
+
     /// Reads a small file whole.
     ///
     /// # Errors

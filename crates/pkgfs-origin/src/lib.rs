@@ -26,6 +26,7 @@ mod error;
 pub mod fuzzing;
 mod links;
 mod protocol;
+mod reach;
 mod settings;
 pub mod worker;
 

@@ -57,6 +57,7 @@ pub(crate) enum Request {
         bounds: LinkBounds,
     },
     Stat(#[serde(with = "path_bytes")] PathBuf),
+    Reach(#[serde(with = "path_bytes")] PathBuf),
     Read {
         #[serde(with = "path_bytes")]
         path: PathBuf,

@@ -158,6 +158,7 @@ impl View {
         let Some(mut slot) = registry.slot_mut(id) else { return };
         self.open_blobs.close();
         slot.epoch += 1;
+        slot.root_attributes = None;
         self.notices.name(self.level_node(slot.level), slot.stem.as_bytes());
     }
 

@@ -275,7 +275,7 @@ impl Repositories {
     }
 
     async fn root(&self, root: &Path) -> Result<Root, OriginError> {
-        let look = async || match self.origin.stat(root).await {
+        let look = async || match self.origin.reach(root).await {
             Ok(stat) if stat.is_dir() => {
                 Ok(Root::Directory { device: stat.device, attributes: stat.attributes })
             }

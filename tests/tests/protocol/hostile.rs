@@ -3,9 +3,10 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
+use pkgfs_tests::standin::{Effect, Fault, FaultErrno, Options};
 use pkgfs_tests::{MountOptions, Mounted, Scene, User, VariantHandle};
 use rustix::io::Errno;
 
@@ -161,4 +162,52 @@ fn a_handle_of_a_folder_that_only_the_daemon_may_read_opens_it_for_nobody() {
     });
     let told = problems(&mounted);
     assert!(told.iter().any(|text| text.contains(&unnamed.location)), "{told:?}");
+}
+
+#[test]
+fn what_lies_below_a_closed_directory_is_shown_to_those_alone_whom_that_lets_in() {
+    let scene = Scene::behind_standin(&Options::uncached());
+    let repository = scene.repository();
+    let [closed, of_a_group] = ["closed", "grouped"].map(|name| {
+        repository.release(name, "1.0", |root| fs::write(root.join("secret"), name).unwrap());
+        repository.source().join(name)
+    });
+    // A payload that is open to all, with links to what is not.
+    repository.release("linked", "1.0", |root| {
+        let closed = repository.location().join("closed");
+        symlink(closed.join("1.0/secret"), root.join("file")).unwrap();
+        symlink(closed.join("1.0"), root.join("directory")).unwrap();
+    });
+    let mode = |directory: &Path, mode| {
+        fs::set_permissions(directory, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(&closed, 0o700);
+    mode(&of_a_group, 0o750);
+    chown(&of_a_group, None, Some(User::Ordinary.id())).unwrap();
+
+    let mounted = shared(&scene);
+    let payload = |name| mounted.payload(name, "1.0", None);
+    let read = |path: &Path| User::Ordinary.run(|| fs::read_to_string(path));
+    let assert_held = || {
+        // The daemon, and who runs it, may.
+        assert_eq!(fs::read_to_string(payload("closed").join("secret")).unwrap(), "closed");
+        assert_eq!(errno(read(&payload("closed").join("secret"))), Some(Errno::ACCESS));
+        assert_eq!(read(&payload("grouped").join("secret")).unwrap(), "grouped");
+        for name in ["file", "directory/secret"] {
+            let path = payload("linked").join(name);
+            assert_eq!(fs::read_to_string(&path).unwrap(), "closed", "{name}");
+            assert_eq!(errno(read(&path)), Some(Errno::ACCESS), "{name}");
+        }
+    };
+    assert_held();
+    // Also when nobody can be asked.
+    mounted.remount();
+    let down = Fault::new(Effect::Error { errno: FaultErrno::Eio });
+    scene.standin().control().fault(&down).unwrap();
+    assert_held();
+    scene.standin().control().clear_faults().unwrap();
+    // What is closed later is noticed where it is looked at.
+    mode(&of_a_group, 0o700);
+    let _ = mounted.pkgfs(&["flush".as_ref(), mounted.mountpoint().as_os_str()]).good();
+    assert_eq!(errno(read(&payload("grouped").join("secret"))), Some(Errno::ACCESS));
 }

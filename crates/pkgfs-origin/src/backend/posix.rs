@@ -14,14 +14,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use pkgfs_manifest::{FileState, Listing};
+use pkgfs_manifest::{Attributes, FileState, Listing};
 use rustix::{
     fs::{Mode, OFlags, lgetxattr, llistxattr, open, stat},
     io::Errno,
 };
 
 use super::{Backend, Names, Observer, Operation, Xattrs};
-use crate::{Failure, Fetched, LinkBounds, Rest, Stat};
+use crate::{Failure, Fetched, LinkBounds, Rest, Stat, reach::through};
 
 /// Longest list of names, and longest value, that Linux gives (`XATTR_LIST_MAX`).
 const LONGEST_XATTR: usize = 64 << 10;
@@ -47,6 +47,13 @@ impl Backend for Posix {
             attributes: status::attributes(&found),
             device: found.st_dev,
         })
+    }
+
+    fn reach(&self, path: &Path, on: &dyn Observer) -> Result<Stat, Failure> {
+        let found = self.stat(path, on)?;
+        let canonical = resolve(path, on).map_err(Failure::at(path))?;
+        let attributes = reached(&canonical, found.attributes, on).map_err(Failure::at(path))?;
+        Ok(Stat { attributes, ..found })
     }
 
     fn read(
@@ -111,6 +118,15 @@ impl Backend for Posix {
 fn open_with(path: &Path, flags: OFlags, on: &dyn Observer) -> Result<OwnedFd, Failure> {
     on.count(Operation::Open);
     open(path, flags | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(Failure::at(path))
+}
+
+/// What has these attributes and lies at a canonical path, as those find it who come through all
+/// directories above.
+fn reached(canonical: &Path, own: Attributes, on: &dyn Observer) -> Result<Attributes, Errno> {
+    canonical.ancestors().skip(1).try_fold(own, |inner, above| {
+        on.count(Operation::Stat);
+        Ok(through(&status::attributes(&stat(above)?), inner))
+    })
 }
 
 /// The path with every link in it resolved.

@@ -360,6 +360,7 @@ fn answer(
     Ok(match &task.request {
         Request::List { dir, bounds } => (Body::Listing, backend.list(dir, bounds, on)?.encode()),
         Request::Stat(path) => only(Body::Stat(backend.stat(path, on)?)),
+        Request::Reach(path) => only(Body::Stat(backend.reach(path, on)?)),
         Request::Read { path, limit } => {
             let (content, state) = backend.read(path, *limit, on)?;
             (Body::Content(state), content)
@@ -390,6 +391,7 @@ fn path_of(request: &Request) -> &Path {
     match request {
         Request::List { dir: path, .. }
         | Request::Stat(path)
+        | Request::Reach(path)
         | Request::Read { path, .. }
         | Request::ReadAt { path, .. }
         | Request::Names(path)

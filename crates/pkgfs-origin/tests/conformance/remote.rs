@@ -85,6 +85,10 @@ impl Backend for Remote {
         self.ask(on, self.origin.stat(path))
     }
 
+    fn reach(&self, path: &Path, on: &dyn Observer) -> Result<Stat, Failure> {
+        self.ask(on, self.origin.reach(path))
+    }
+
     fn read(
         &self,
         path: &Path,

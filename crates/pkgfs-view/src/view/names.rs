@@ -245,7 +245,7 @@ impl View {
         let attributes = match (self.payloads.known(registration, b"")?, root) {
             (Some(known), _) => *known.listing.attributes(),
             (None, Some(root)) if self.settings.shared && payload == Payload::Served => {
-                self.origin.stat(&root).await?.attributes
+                self.origin.reach(&root).await?.attributes
             }
             _ => return Ok(()),
         };

@@ -24,7 +24,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{open_with, resolve, status};
+use super::{open_with, reached, resolve, status};
 use crate::{
     Failure, LinkBounds,
     backend::{Names, Observer, Operation},
@@ -76,7 +76,14 @@ pub(super) fn list(dir: &Path, bounds: &LinkBounds, on: &dyn Observer) -> Result
             theirs.map(|found| found.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         [mine].into_iter().chain(theirs).collect::<Result<Vec<_>, _>>()
     })?;
-    Ok(Listing::new(status::attributes(&own), found.into_iter().flatten().collect()))
+    let mut own = status::attributes(&own);
+    if below.as_os_str().is_empty() {
+        own = reader
+            .anchor()
+            .and_then(|anchor| reached(anchor, own, on))
+            .map_err(Failure::at(dir))?;
+    }
+    Ok(Listing::new(own, found.into_iter().flatten().collect()))
 }
 
 /// Bytes of entries asked for at a time: each time is a round trip to storage.
@@ -225,7 +232,7 @@ impl Reader<'_> {
             }
             ByTarget::InPlace => Followed::InPlace(Shown {
                 kind,
-                attributes: status::attributes(&found),
+                attributes: reached(&target, status::attributes(&found), self.on)?,
                 source: Some(target.as_os_str().as_bytes().into()),
             }),
         })
