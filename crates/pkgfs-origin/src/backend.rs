@@ -109,8 +109,8 @@ pub trait Backend: Send + Sync {
     /// What storage answered.
     fn stat(&self, path: &Path, on: &dyn Observer) -> Result<Stat, Failure>;
 
-    /// The same, with the owner, group and mode that it has for those who come through all directories
-    /// above it.
+    /// The same; of a directory with the owner, group and mode that it has for those who come through
+    /// all directories above it.
     ///
     /// # Errors
     /// What storage answered.

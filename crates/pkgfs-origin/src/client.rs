@@ -81,8 +81,8 @@ impl Origin {
         }
     }
 
-    /// The same as those find it who come through all directories above: with an owner, a group and a
-    /// mode that let nobody in whom one of those keeps out.
+    /// The same of a directory, as those find it who come through all directories above: with an
+    /// owner, a group and a mode that let nobody in whom one of those keeps out.
     ///
     /// # Errors
     /// What origin answered, or that it did not.

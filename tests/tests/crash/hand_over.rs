@@ -110,7 +110,7 @@ fn copies_by_rez_go_on_over_upgrades() {
         });
         let copies: Vec<_> = copies.collect();
         while copies.iter().any(|copies| !copies.is_finished()) {
-            mounted.pkgfs(&["upgrade".as_ref(), mountpoint.as_os_str()]).good();
+            let _ = mounted.pkgfs(&["upgrade".as_ref(), mountpoint.as_os_str()]).good();
         }
     });
     mounted.unmount();

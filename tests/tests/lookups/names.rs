@@ -175,5 +175,6 @@ fn cost_beside(packages: u32) -> u64 {
 fn listings_show_what_is_registered_and_look_ups_cost_the_same_beside_100_000_variants() {
     let few = cost_beside(3);
     assert_eq!(cost_beside(1000), few);
-    assert!(few < 30, "{few} operations");
+    // This client keeps nothing: the attributes of each directory on the way are asked for anew.
+    assert!(few < 40, "{few} operations");
 }

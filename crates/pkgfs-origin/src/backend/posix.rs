@@ -10,21 +10,24 @@ mod status;
 
 use std::{
     ops::Range,
-    os::fd::{BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
 use pkgfs_manifest::{Attributes, FileState, Listing};
 use rustix::{
-    fs::{Mode, OFlags, lgetxattr, llistxattr, open, stat},
+    fs::{Mode, OFlags, fstat, lgetxattr, llistxattr, open, openat, stat},
     io::Errno,
 };
 
 use super::{Backend, Names, Observer, Operation, Xattrs};
-use crate::{Failure, Fetched, LinkBounds, Rest, Stat, reach::through};
+use crate::{Failure, Fetched, LinkBounds, NameKind, Rest, Stat, reach::through};
 
 /// Longest list of names, and longest value, that Linux gives (`XATTR_LIST_MAX`).
 const LONGEST_XATTR: usize = 64 << 10;
+
+/// A directory of which nothing is read.
+const PLACE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// A mounted file system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,10 +53,18 @@ impl Backend for Posix {
     }
 
     fn reach(&self, path: &Path, on: &dyn Observer) -> Result<Stat, Failure> {
-        let found = self.stat(path, on)?;
-        let canonical = resolve(path, on).map_err(Failure::at(path))?;
-        let attributes = reached(&canonical, found.attributes, on).map_err(Failure::at(path))?;
-        Ok(Stat { attributes, ..found })
+        let failure = Failure::at(path);
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        on.count(Operation::Stat);
+        let look = || {
+            let place = open(path, flags, Mode::empty())?;
+            let found = fstat(&place)?;
+            let (kind, own) = (status::name_kind(&found), status::attributes(&found));
+            let is_dir = kind == NameKind::Directory;
+            let attributes = if is_dir { reached(place.as_fd(), own, on)? } else { own };
+            Ok(Stat { kind, attributes, device: found.st_dev })
+        };
+        look().map_err(failure)
     }
 
     fn read(
@@ -120,13 +131,23 @@ fn open_with(path: &Path, flags: OFlags, on: &dyn Observer) -> Result<OwnedFd, F
     open(path, flags | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(Failure::at(path))
 }
 
-/// What has these attributes and lies at a canonical path, as those find it who come through all
-/// directories above.
-fn reached(canonical: &Path, own: Attributes, on: &dyn Observer) -> Result<Attributes, Errno> {
-    canonical.ancestors().skip(1).try_fold(own, |inner, above| {
+/// What lies in `place`, or is it, and has these attributes, as those find it who come through all
+/// directories above. Links on the way to it do not matter, and no name is looked up.
+fn reached(place: BorrowedFd<'_>, own: Attributes, on: &dyn Observer) -> Result<Attributes, Errno> {
+    let mut known = fstat(place)?;
+    let mut shown = own;
+    let mut below = None::<OwnedFd>;
+    loop {
+        let from = below.as_ref().map_or(place, AsFd::as_fd);
+        let above = openat(from, c"..", PLACE, Mode::empty())?;
         on.count(Operation::Stat);
-        Ok(through(&status::attributes(&stat(above)?), inner))
-    })
+        let found = fstat(&above)?;
+        if (found.st_dev, found.st_ino) == (known.st_dev, known.st_ino) {
+            return Ok(shown);
+        }
+        shown = through(&status::attributes(&found), shown);
+        (known, below) = (found, Some(above));
+    }
 }
 
 /// The path with every link in it resolved.

@@ -18,17 +18,18 @@ use std::{
     thread,
 };
 
-use pkgfs_manifest::{Entry, Kind, Listing};
+use pkgfs_manifest::{Attributes, Entry, Kind, Listing};
 use rustix::{
-    fs::{AtFlags, FileType, OFlags, RawDir, Stat, fstat, readlinkat, stat, statat},
+    fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, fstat, open, readlinkat, stat, statat},
     io::Errno,
 };
 
-use super::{open_with, reached, resolve, status};
+use super::{PLACE, open_with, reached, resolve, status};
 use crate::{
     Failure, LinkBounds,
     backend::{Names, Observer, Operation},
     links::{ByTarget, ByText, Place, by_target, by_text, outside},
+    reach::through,
 };
 
 /// Entries for which one more thread is worth its start.
@@ -78,10 +79,7 @@ pub(super) fn list(dir: &Path, bounds: &LinkBounds, on: &dyn Observer) -> Result
     })?;
     let mut own = status::attributes(&own);
     if below.as_os_str().is_empty() {
-        own = reader
-            .anchor()
-            .and_then(|anchor| reached(anchor, own, on))
-            .map_err(Failure::at(dir))?;
+        own = reached(fd.as_fd(), own, on).map_err(Failure::at(dir))?;
     }
     Ok(Listing::new(own, found.into_iter().flatten().collect()))
 }
@@ -167,11 +165,7 @@ impl Reader<'_> {
         }))
     }
 
-    fn link(
-        &self,
-        name: &CStr,
-        mut attributes: pkgfs_manifest::Attributes,
-    ) -> Result<Option<Shown>, Errno> {
+    fn link(&self, name: &CStr, mut attributes: Attributes) -> Result<Option<Shown>, Errno> {
         self.on.count(Operation::Resolve);
         let text = match readlinkat(self.fd, name, Vec::new()) {
             // Vanished, or replaced by something that is no link: read again later,
@@ -232,10 +226,22 @@ impl Reader<'_> {
             }
             ByTarget::InPlace => Followed::InPlace(Shown {
                 kind,
-                attributes: reached(&target, status::attributes(&found), self.on)?,
+                attributes: self.shown_in_place(&target, &found)?,
                 source: Some(target.as_os_str().as_bytes().into()),
             }),
         })
+    }
+
+    /// What lies at a canonical path, for those who come through all that is above it.
+    fn shown_in_place(&self, target: &Path, found: &Stat) -> Result<Attributes, Errno> {
+        let own = status::attributes(found);
+        if status::kind(found) == Some(Kind::Directory) {
+            return reached(open(target, PLACE, Mode::empty())?.as_fd(), own, self.on);
+        }
+        let above = open(target.parent().unwrap_or(target), PLACE, Mode::empty())?;
+        self.on.count(Operation::Stat);
+        let own = through(&status::attributes(&fstat(&above)?), own);
+        reached(above.as_fd(), own, self.on)
     }
 
     fn anchor(&self) -> Result<&Path, Errno> {
@@ -250,7 +256,7 @@ impl Reader<'_> {
 /// How an entry is shown.
 struct Shown {
     kind: Kind,
-    attributes: pkgfs_manifest::Attributes,
+    attributes: Attributes,
     source: Option<Box<[u8]>>,
 }
 
