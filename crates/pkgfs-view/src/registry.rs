@@ -7,6 +7,7 @@
 //! memory when it is first asked about (`recall`); what must survive is written to the
 //! store before it is acknowledged.
 
+mod bare;
 mod heir;
 mod level;
 mod recall;
@@ -29,6 +30,7 @@ use crate::{
     node::{LevelId, SlotId},
     problems::Problems,
 };
+use bare::Bare;
 use heir::{Note, Notes, SlotNote};
 use recall::Recalled;
 use told::Told;
@@ -53,6 +55,7 @@ pub(crate) struct Registry {
     told: Told,
     /// Directories that rez made, and nobody removed.
     made: HashSet<LevelId>,
+    bare: Bare,
     notes: Notes,
     /// Slots of the process before that were not taken in yet, by their places.
     heirs: HashMap<(LevelId, Box<str>), (SlotId, SlotNote)>,
@@ -77,6 +80,7 @@ impl Registry {
             last_slot: 0,
             told: Told::default(),
             made: HashSet::new(),
+            bare: Bare::default(),
             notes: Notes::default(),
             heirs: HashMap::new(),
             untold: Vec::new(),
@@ -290,6 +294,7 @@ impl Registry {
             let hashes = versions.entry(version.clone()).or_default();
             hashes.entry(h4.clone()).or_default().insert(slot.stem.clone(), id);
         }
+        self.bare.account(id, &slot);
         self.slots.insert(id, slot);
         self.index(id);
         self.shorten_notes();
@@ -313,6 +318,7 @@ impl Registry {
         if let Some(registration) = slot.registration.take() {
             self.by_registration.remove(&registration);
         }
+        self.bare.account(id, slot);
         if let Some(handle) = &slot.handle {
             let key = handle.to_json();
             if self.by_handle.get(&key) == Some(&id) {
@@ -328,6 +334,7 @@ impl Registry {
         }
         self.unindex(id);
         let Some(slot) = self.slots.remove(&id) else { return };
+        self.bare.forget(id);
         self.notes.note(|| Note::Gone(id.0));
         if let Some(path) = self.level(slot.level)
             && let (Some(version), Some(h4)) = (&path.version, &path.h4)

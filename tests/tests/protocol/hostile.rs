@@ -92,6 +92,38 @@ fn a_registration_of_a_gigabyte_is_refused_and_takes_no_memory() {
 }
 
 #[test]
+fn what_registers_nothing_is_taken_up_to_a_bound_and_again_when_some_of_it_is_removed() {
+    let scene = Scene::new();
+    scene.repository().release("tool", "1.0", payloads::small);
+    let mounted = shared(&scene);
+    let cache = Cache::new(mounted.mountpoint());
+    let before = peak(&mounted);
+    let place = cache.place(&VariantHandle {
+        name: "mine".to_owned(),
+        ..scene.repository().handle("tool", "1.0", None)
+    });
+    let block = vec![b' '; 1 << 20];
+    let stem = |number: usize| [number / 26, number % 26].map(|at| char::from(b'a' + at as u8));
+    let json = |number: usize| place.join(format!("{}.json", String::from_iter(stem(number))));
+    User::Ordinary.run(|| {
+        fs::create_dir_all(&place).unwrap();
+        let taken = (0..200).take_while(|number| fs::write(json(*number), &block).is_ok()).count();
+        assert!((60..64).contains(&taken), "{taken} MiB were taken");
+        assert_eq!(errno(fs::write(json(taken), &block)), Some(Errno::NOSPC));
+    });
+    assert!(problems(&mounted).iter().any(|text| text.contains("registers nothing")));
+    let grown = peak(&mounted) - before;
+    assert!(grown < 256 << 10, "{grown} KiB more");
+    // Who asks for what there is, is not kept from it.
+    let handle = scene.repository().handle("tool", "1.0", None);
+    assert!(User::Ordinary.run(|| cache.find(&handle).unwrap()).is_some());
+    User::Ordinary.run(|| {
+        (0..8).for_each(|number| fs::remove_file(json(number)).unwrap());
+        fs::write(json(300), &block).unwrap();
+    });
+}
+
+#[test]
 fn names_and_paths_at_the_limit_are_taken_and_longer_ones_refused() {
     let scene = Scene::new();
     let longest = "n".repeat(255);

@@ -8,6 +8,7 @@ use std::ops::{Deref, DerefMut};
 
 use super::{
     LevelPath, Payload, Registry, Slot,
+    bare::Bare,
     heir::{Note, Notes, SlotNote},
 };
 use crate::{
@@ -22,6 +23,7 @@ pub(crate) struct SlotMut<'registry> {
     slot: &'registry mut Slot,
     shown: Shown,
     told: &'registry Told,
+    bare: &'registry Bare,
     notes: &'registry Notes,
 }
 
@@ -60,7 +62,7 @@ impl Registry {
     pub(crate) fn slot_mut(&mut self, id: SlotId) -> Option<SlotMut<'_>> {
         let slot = self.slots.get_mut(&id)?;
         let shown = Shown::of(slot);
-        Some(SlotMut { id, slot, shown, told: &self.told, notes: &self.notes })
+        Some(SlotMut { id, slot, shown, told: &self.told, bare: &self.bare, notes: &self.notes })
     }
 
     /// A name was made or removed in the directory that this one lies in.
@@ -103,6 +105,7 @@ impl DerefMut for SlotMut<'_> {
 
 impl Drop for SlotMut<'_> {
     fn drop(&mut self) {
+        self.bare.account(self.id, self.slot);
         let changed = Shown::of(self.slot) != self.shown;
         // What rez is still writing changes without showing otherwise.
         if changed || self.slot.registration.is_none() {

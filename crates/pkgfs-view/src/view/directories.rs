@@ -149,6 +149,9 @@ impl View {
         if registry.has_level(&path)? {
             return Err(ViewError::Exists);
         }
+        if !registry.takes_a_directory() {
+            return Err(ViewError::NoSpace);
+        }
         // What is above may have shown because a repository has it; now rez makes it real.
         let level = registry.make_level(&path)?;
         let attributes = self.level_attributes(self.level_node(level));

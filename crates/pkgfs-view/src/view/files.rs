@@ -8,7 +8,7 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
-use pkgfs_manifest::{Kind, Timestamp};
+use pkgfs_manifest::Kind;
 use pkgfs_origin::OriginError;
 
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
 const SMALL: u64 = 1 << 20;
 
 /// The longest json that anybody may write into the registry.
-const LONGEST_JSON: usize = 1 << 20;
+pub(super) const LONGEST_JSON: usize = 1 << 20;
 
 impl View {
     /// Opens a file. Never waits for origin: that is for [`read`](Self::read).
@@ -277,26 +277,7 @@ impl View {
                 Ok(data.len())
             }
             Handle::Mark(id, part, written) => {
-                let mut registry = self.registry.lock();
-                let mut slot = registry.slot_mut(id).ok_or(ViewError::NotFound)?;
-                let start = usize::try_from(offset).map_err(|_| ViewError::NoSpace)?;
-                let end = start.saturating_add(data.len());
-                if part == Part::Json && slot.registration.is_some() {
-                    let text = slot.json.as_ref().map(|json| json.text.as_slice());
-                    // What was written, and registered, by a daemon that died before it said so.
-                    let is_there = text.and_then(|text| text.get(start..end)) == Some(data);
-                    return if is_there { Ok(data.len()) } else { Err(ViewError::ReadOnly) };
-                }
-                let mark = if part == Part::Json { &mut slot.json } else { &mut slot.copying };
-                let mark = mark.as_mut().ok_or(ViewError::NotFound)?;
-                if end > LONGEST_JSON {
-                    return Err(ViewError::NoSpace);
-                }
-                if mark.text.len() < end {
-                    mark.text.resize(end, 0);
-                }
-                mark.text[start..end].copy_from_slice(data);
-                mark.mtime = Timestamp::now();
+                self.write_mark((id, part), offset, data)?;
                 written.note();
                 Ok(data.len())
             }

@@ -11,7 +11,7 @@ use crate::{
     handles::Handle,
     node::{LevelId, Part, SlotId},
     registry::{LevelPath, Mark, Slot},
-    view::names::part_of,
+    view::{files::LONGEST_JSON, names::part_of},
 };
 
 impl View {
@@ -32,6 +32,7 @@ impl View {
         }
         let id = match registry.slot_of_stem(&path, entry.stem())? {
             Some(id) => id,
+            None if !registry.takes_bytes(0) => return Err(ViewError::NoSpace),
             None => registry.insert(Slot::new(level, entry.stem())),
         };
         let mut slot = registry.slot_mut(id).ok_or(ViewError::Stale)?;
@@ -55,6 +56,39 @@ impl View {
         drop(registry);
         let handle = self.handles.add(Handle::Mark(id, part, Arc::default()));
         Ok((Found { attributes, name: Keep::Never, values: Keep::Never }, handle))
+    }
+
+    /// rez writes one of them.
+    pub(super) fn write_mark(
+        &self,
+        (id, part): (SlotId, Part),
+        offset: u64,
+        data: &[u8],
+    ) -> Result<(), ViewError> {
+        let start = usize::try_from(offset).map_err(|_| ViewError::NoSpace)?;
+        let end = start.saturating_add(data.len());
+        let mut registry = self.registry.lock();
+        let slot = registry.slot(id).ok_or(ViewError::NotFound)?;
+        let mark = if part == Part::Json { &slot.json } else { &slot.copying };
+        let known = &mark.as_ref().ok_or(ViewError::NotFound)?.text;
+        if part == Part::Json && slot.registration.is_some() {
+            // What was written, and registered, by a daemon that died before it said so.
+            let is_there = known.get(start..end) == Some(data);
+            return if is_there { Ok(()) } else { Err(ViewError::ReadOnly) };
+        }
+        let more = end.saturating_sub(known.len());
+        if end > LONGEST_JSON || (more > 0 && !registry.takes_bytes(more)) {
+            return Err(ViewError::NoSpace);
+        }
+        let mut slot = registry.slot_mut(id).ok_or(ViewError::NotFound)?;
+        let mark = if part == Part::Json { &mut slot.json } else { &mut slot.copying };
+        let mark = mark.as_mut().ok_or(ViewError::NotFound)?;
+        if more > 0 {
+            mark.text.resize(end, 0);
+        }
+        mark.text[start..end].copy_from_slice(data);
+        mark.mtime = Timestamp::now();
+        Ok(())
     }
 
     /// rez has written `<inc>.json` of a variant that it is going to copy in.
