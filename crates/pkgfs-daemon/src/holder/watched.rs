@@ -90,25 +90,69 @@ impl Watched {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::{
-        process::{Command, Stdio},
+        process::{Child, Command, Stdio},
+        thread,
         time::Instant,
     };
 
     use super::*;
 
+    const NOTHING: Option<&OwnedFd> = None;
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn watched(daemon: &Child) -> Watched {
+        let mut watched = Watched::child(Pid::from_child(daemon)).unwrap();
+        watched.is_ending();
+        watched
+    }
+
     #[test]
     fn who_serves_is_not_gone_and_who_was_killed_is_at_once() {
         let mut serving = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
-        let pid = Pid::from_child(&serving);
-        let mut watched = Watched::child(pid).unwrap();
-        watched.is_ending();
-        let nothing = None::<&OwnedFd>;
-        assert!(!watched.wait(nothing).unwrap());
+        let watched = watched(&serving);
+        assert!(!watched.wait(NOTHING).unwrap());
         serving.kill().unwrap();
         let killed = Instant::now();
-        while !watched.wait(nothing).unwrap() {
-            assert!(killed.elapsed() < Duration::from_secs(60));
+        while !watched.wait(NOTHING).unwrap() {
+            assert!(killed.elapsed() < LONG);
         }
         serving.wait().unwrap();
+    }
+
+    /// A process whose first thread has ended, and another of this name has not.
+    fn all_but_one_ended(thread: &str) -> Child {
+        let program = format!(
+            "import ctypes, threading\n\
+             libc = ctypes.CDLL(None)\n\
+             named = threading.Event()\n\
+             def last():\n\
+             \x20 libc.prctl(15, b'{thread}', 0, 0, 0)\n\
+             \x20 named.set()\n\
+             \x20 libc.pause()\n\
+             threading.Thread(target=last, daemon=True).start()\n\
+             named.wait()\n\
+             libc.pthread_exit(None)\n"
+        );
+        let daemon = Command::new("python3").args(["-c", &program]).spawn().unwrap();
+        let status = format!("/proc/{}/status", daemon.id());
+        let started = Instant::now();
+        while !fs::read_to_string(&status).unwrap().contains("State:\tZ") {
+            assert!(started.elapsed() < LONG, "its first thread does not end");
+            thread::sleep(Duration::from_millis(1));
+        }
+        daemon
+    }
+
+    #[test]
+    fn who_has_nothing_left_but_notices_is_gone_and_who_has_more_is_not() {
+        for (thread, gone) in [(NOTICES_THREAD, true), ("committer", false)] {
+            let mut daemon = all_but_one_ended(thread);
+            let watched = watched(&daemon);
+            for _ in 0..5 {
+                assert_eq!(watched.wait(NOTHING).unwrap(), gone, "{thread}");
+            }
+            daemon.kill().unwrap();
+            daemon.wait().unwrap();
+        }
     }
 }
