@@ -6,7 +6,7 @@ use super::figures::{Cell, Row};
 use super::way::Way;
 use crate::demo::interrupt;
 
-/// A way that has taken this long in one row is not measured again once there are
+/// Somebody else's cache that has taken this long in one row is not measured again once there are
 /// [`FEWEST`] runs of it.
 const SECONDS: f64 = 4.0;
 const FEWEST: usize = 3;
@@ -52,7 +52,7 @@ impl Pace {
                 let way = ways[(place + run) % ways.len()];
                 let cell = row.cells.entry(way).or_default();
                 let spent: f64 = cell.seconds.iter().sum();
-                if cell.seconds.len() >= FEWEST && spent > SECONDS {
+                if way.is_peer() && cell.seconds.len() >= FEWEST && spent > SECONDS {
                     continue;
                 }
                 let measured = measure(way, run);

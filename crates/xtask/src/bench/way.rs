@@ -55,6 +55,11 @@ impl Way {
         }
     }
 
+    /// Whether it is somebody else's cache.
+    pub(super) fn is_peer(self) -> bool {
+        matches!(self, Self::Rez | Self::Rclone)
+    }
+
     /// Who reads: only who made a stateless mount can enter it.
     pub(super) fn user(self) -> User {
         if self == Self::Stateless { User::Ordinary } else { User::Own }
