@@ -134,7 +134,11 @@ impl Mounted {
         let mut said = String::new();
         socket.read_to_string(&mut said).unwrap();
         let (_, body) = said.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap()
+        let lines: Vec<Value> =
+            body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.last().unwrap()["unknown"], serde_json::json!([]), "{body}");
+        let pages = lines.iter().filter_map(|line| line["variants"].as_array());
+        pages.flatten().cloned().collect()
     }
 
     /// How the mount serves the bytes of files.

@@ -3,8 +3,8 @@
 //! | request | body | answer |
 //! | --- | --- | --- |
 //! | `GET /v1/status` | – | [`DaemonStatus`] |
-//! | `GET /v1/variants` | – | the registered variants, as `POST /v1/list` tells them |
-//! | `POST /v1/list` | [`TargetsOrder`] | [`Listed`] |
+//! | `GET /v1/variants` | – | as `POST /v1/list` of all |
+//! | `POST /v1/list` | [`TargetsOrder`] | lines of [`ListLine`] |
 //! | `POST /v1/add` | [`TargetsOrder`] | [`Report`] |
 //! | `POST /v1/remove` | [`RemoveOrder`] | [`Report`] |
 //! | `POST /v1/pin`, `POST /v1/unpin` | [`TargetsOrder`] | [`Report`] |
@@ -98,13 +98,17 @@ pub struct TargetsOrder {
     pub targets: Vec<Target>,
 }
 
-/// Registered variants.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listed {
-    /// In the order of their URIs, each as `pkgfs list --json` tells it.
-    pub variants: Vec<serde_json::Value>,
-    /// Targets that mean no registered variant, each with the reason.
-    pub unknown: Vec<String>,
+/// One line of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ListLine<V = serde_json::Value> {
+    /// Some of the registered variants, in the order of packages, each as `pkgfs list --json` tells
+    /// it.
+    Variants(Vec<V>),
+    /// Targets that mean no registered variant, each with the reason; the last line.
+    Unknown(Vec<String>),
+    /// Why there is no more; the last line.
+    Failed(String),
 }
 
 /// Remove these variants.

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    ops::ControlFlow,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -17,7 +18,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixStream;
 
 use crate::{
-    CleanOrder, CleanReport, DaemonStatus, Failure, FlushOrder, Listed, MountOrder, Mounted,
+    CleanOrder, CleanReport, DaemonStatus, Failure, FlushOrder, ListLine, MountOrder, Mounted,
     ProfileList, RemoveOrder, Report, TargetsOrder, UnmountOrder, Unmounted, UpgradeOrder,
     VerifyLine, VerifyOrder, WarmLine, WarmOrder, control_socket,
 };
@@ -106,12 +107,16 @@ impl Client {
         self.ask_within(STATUS_DEADLINE, Method::GET, "/v1/status", &()).await
     }
 
-    /// Registered variants.
+    /// Registered variants; `line` is called with each line of the answer.
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn list(self, order: &TargetsOrder) -> Result<Listed, ClientError> {
-        self.ask(Method::POST, "/v1/list", order).await
+    pub async fn list(
+        self,
+        order: &TargetsOrder,
+        line: impl FnMut(ListLine) -> ControlFlow<()>,
+    ) -> Result<(), ClientError> {
+        self.lines("/v1/list", order, line).await
     }
 
     /// Registers variants.
@@ -156,7 +161,7 @@ impl Client {
         order: &WarmOrder,
         line: impl FnMut(WarmLine),
     ) -> Result<(), ClientError> {
-        self.lines("/v1/warm", order, line).await
+        self.lines("/v1/warm", order, all(line)).await
     }
 
     /// Compares all blobs with their names; `line` is called with each line of the answer. Dropped,
@@ -169,14 +174,14 @@ impl Client {
         order: &VerifyOrder,
         line: impl FnMut(VerifyLine),
     ) -> Result<(), ClientError> {
-        self.lines("/v1/verify", order, line).await
+        self.lines("/v1/verify", order, all(line)).await
     }
 
     async fn lines<T: DeserializeOwned>(
         self,
         path: &str,
         order: &impl Serialize,
-        mut line: impl FnMut(T),
+        mut line: impl FnMut(T) -> ControlFlow<()>,
     ) -> Result<(), ClientError> {
         let store = self.store.clone();
         let broken = |reason: String| ClientError::Broken { store: store.clone(), reason };
@@ -192,7 +197,9 @@ impl Client {
             while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
                 let whole: Vec<_> = text.drain(..=end).collect();
                 let told = serde_json::from_slice(&whole);
-                line(told.map_err(|error| broken(error.to_string()))?);
+                if line(told.map_err(|error| broken(error.to_string()))?).is_break() {
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -319,6 +326,14 @@ impl Client {
             Ok(failure) => Err(failure.into()),
             Err(_) => Err(broken(String::from_utf8_lossy(&bytes).into_owned())),
         }
+    }
+}
+
+/// Takes every line.
+fn all<T>(mut line: impl FnMut(T)) -> impl FnMut(T) -> ControlFlow<()> {
+    move |told| {
+        line(told);
+        ControlFlow::Continue(())
     }
 }
 

@@ -14,38 +14,39 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    CleanOrder, DaemonError, Failure, FailureKind, Listed, RemoveOrder, TargetsOrder, VerifyLine,
-    VerifyOrder, WarmLine, WarmOrder,
-    mounts::blocking,
+    CleanOrder, Failure, FailureKind, ListLine, RemoveOrder, TargetsOrder, VerifyLine, VerifyOrder,
+    WarmLine, WarmOrder,
     server::{Desk, refuse},
 };
 
 /// Lines of progress that wait for a slow reader.
 const LINES: usize = 4;
 
-pub(crate) async fn variants(State(desk): State<Arc<Desk>>) -> Result<Response, DaemonError> {
-    Ok(Json(listed(&desk, TargetsOrder::default()).await?.variants).into_response())
+pub(crate) async fn variants(State(desk): State<Arc<Desk>>) -> Response {
+    listed(&desk, TargetsOrder::default())
 }
 
 pub(crate) async fn list(
     State(desk): State<Arc<Desk>>,
     Json(order): Json<TargetsOrder>,
-) -> Result<Json<Listed>, DaemonError> {
-    listed(&desk, order).await.map(Json)
+) -> Response {
+    listed(&desk, order)
 }
 
-async fn listed(desk: &Desk, order: TargetsOrder) -> Result<Listed, DaemonError> {
+/// Answers with lines as variants are found, so that no number of them fills the memory.
+fn listed(desk: &Desk, order: TargetsOrder) -> Response {
     let view = Arc::clone(&desk.view);
-    blocking(move || {
-        let (variants, unknown) = view.variants(&order.targets);
-        let variants = variants.iter().map(serde_json::to_value).collect::<Result<_, _>>();
-        let variants = variants.map_err(|error| DaemonError::System {
-            action: "tell the variants",
-            source: error.into(),
-        })?;
-        Ok(Listed { variants, unknown })
-    })
-    .await
+    let (lines, read) = mpsc::channel(LINES);
+    tokio::task::spawn_blocking(move || {
+        let send = |told: &ListLine<_>| lines.blocking_send(line(told)).is_ok();
+        let more = |page: Vec<_>| page.is_empty() || send(&ListLine::Variants(page));
+        let last = view.list(&order.targets, more);
+        let _ = send(&match last {
+            Ok(unknown) => ListLine::Unknown(unknown),
+            Err(error) => ListLine::Failed(error.to_string()),
+        });
+    });
+    streamed(read)
 }
 
 pub(crate) async fn add(

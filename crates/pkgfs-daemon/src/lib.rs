@@ -32,7 +32,7 @@ mod settings;
 mod startup;
 
 pub use api::{
-    CleanOrder, DaemonStatus, Failure, FailureKind, FlushOrder, Listed, LiveMount, MountOrder,
+    CleanOrder, DaemonStatus, Failure, FailureKind, FlushOrder, ListLine, LiveMount, MountOrder,
     Mounted, RemoveOrder, TargetsOrder, UnmountOrder, Unmounted, UpgradeOrder, VerifyLine,
     VerifyOrder, WarmLine, WarmOrder,
 };

@@ -29,12 +29,13 @@ use crate::{Rebuilt, StoreError, blobs::sync_dir, layout::Layout, salvage, seals
 use mending::{Hearer, told};
 
 /// What makes each version of the schema of the one before, the first of nothing.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     include_str!("schema.sql"),
     include_str!("schema-2.sql"),
     include_str!("schema-3.sql"),
     include_str!("schema-4.sql"),
     include_str!("schema-5.sql"),
+    include_str!("schema-6.sql"),
 ];
 
 /// Version of the schema, in `PRAGMA user_version`.

@@ -2,31 +2,38 @@
 
 use std::{fs, os::unix::fs::MetadataExt};
 
-use rusqlite::{Connection, Params, params};
+use rusqlite::{Connection, params};
 
-use crate::{RegistrationId, Store, StoreError};
+use crate::{Registered, RegistrationId, Store, StoreError};
 
 /// The counters the database keeps in its `totals`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Totals {
     pub(crate) registrations: u64,
+    pub(crate) copying: u64,
+    pub(crate) current: Recorded,
     pub(crate) blobs: u64,
     pub(crate) blob_bytes: u64,
-    pub(crate) hydrated_files: u64,
-    pub(crate) hydrated_bytes: u64,
 }
 
 impl Totals {
     pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        let sql =
-            "SELECT registrations, blobs, blob_bytes, hydrated_files, hydrated_bytes FROM totals";
+        let sql = "SELECT registrations, copying, blobs, blob_bytes, directories, files, bytes,
+                          hydrated_files, hydrated_bytes
+                   FROM totals";
         connection.prepare_cached(sql)?.query_row([], |row| {
             Ok(Self {
                 registrations: row.get(0)?,
-                blobs: row.get(1)?,
-                blob_bytes: row.get(2)?,
-                hydrated_files: row.get(3)?,
-                hydrated_bytes: row.get(4)?,
+                copying: row.get(1)?,
+                blobs: row.get(2)?,
+                blob_bytes: row.get(3)?,
+                current: Recorded {
+                    directories: row.get(4)?,
+                    files: row.get(5)?,
+                    bytes: row.get(6)?,
+                    hydrated_files: row.get(7)?,
+                    hydrated_bytes: row.get(8)?,
+                },
             })
         })
     }
@@ -79,8 +86,8 @@ impl Store {
             blobs: totals.blobs,
             blob_bytes: totals.blob_bytes,
             partial_bytes: self.partial_bytes(),
-            hydrated_files: totals.hydrated_files,
-            hydrated_bytes: totals.hydrated_bytes,
+            hydrated_files: totals.current.hydrated_files,
+            hydrated_bytes: totals.current.hydrated_bytes,
             disk_total: disk.as_ref().map_or(0, |disk| disk.f_blocks.saturating_mul(disk.f_frsize)),
             disk_available: disk
                 .as_ref()
@@ -104,25 +111,11 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn recorded(&self, registration: RegistrationId) -> Result<Recorded, StoreError> {
-        self.summed("registration = ?1 AND retired = 0", params![registration])
-    }
-
-    /// What is known of all registrations together.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub fn recorded_of_all(&self) -> Result<Recorded, StoreError> {
-        self.summed("retired = 0", [])
-    }
-
-    fn summed(&self, of: &str, parameters: impl Params + Copy) -> Result<Recorded, StoreError> {
-        let sql = format!(
-            "SELECT count(*), coalesce(sum(files), 0), coalesce(sum(bytes), 0),
-                    coalesce(sum(hydrated_files), 0), coalesce(sum(hydrated_bytes), 0)
-             FROM directories WHERE {of}"
-        );
+        let sql = "SELECT count(*), coalesce(sum(files), 0), coalesce(sum(bytes), 0),
+                          coalesce(sum(hydrated_files), 0), coalesce(sum(hydrated_bytes), 0)
+                   FROM directories WHERE registration = ?1 AND retired = 0";
         self.database.read(|connection| {
-            connection.prepare_cached(&sql)?.query_row(parameters, |row| {
+            connection.prepare_cached(sql)?.query_row(params![registration], |row| {
                 Ok(Recorded {
                     directories: row.get(0)?,
                     files: row.get(1)?,
@@ -132,5 +125,24 @@ impl Store {
                 })
             })
         })
+    }
+
+    /// What is known of all registrations together.
+    #[must_use]
+    pub fn recorded_of_all(&self) -> Recorded {
+        self.database.totals().current
+    }
+
+    /// How many registrations there are.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn registered(&self) -> Result<Registered, StoreError> {
+        let pins = "SELECT count(*) FROM pins";
+        let pinned = self
+            .database
+            .read(|connection| connection.prepare_cached(pins)?.query_row([], |row| row.get(0)))?;
+        let Totals { registrations, copying, .. } = self.database.totals();
+        Ok(Registered { ready: registrations.saturating_sub(copying), copying, pinned })
     }
 }

@@ -341,7 +341,7 @@ fn a_stamp_that_is_lost_or_garbled_is_written_anew_beside_a_database_of_ours() {
         }
         let store = Store::open(dir.path()).unwrap();
         assert_eq!(store.registrations().unwrap().len(), 2);
-        assert_eq!(fs::read_to_string(&path).unwrap(), "pkgfs store 5\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "pkgfs store 6\n");
         assert_eq!(store.registrations().unwrap()[0].state, RegistrationState::Served);
     }
 }

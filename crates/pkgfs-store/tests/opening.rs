@@ -13,7 +13,7 @@ use std::{
     process::Command,
 };
 
-use fixture::{SEALS, audit, back_to_format_1, directory, hydrate, variant};
+use fixture::{SINCE_4, audit, back_to_format_1, directory, hydrate, variant};
 use pkgfs_store::{RegistrationState, Store, StoreError};
 
 /// The error of opening, with its one line checked for what all of them promise.
@@ -34,7 +34,7 @@ fn a_new_store_is_private_and_its_parents_are_made() {
     assert_eq!(store.dir(), path.canonicalize().unwrap());
     assert!(store.sys_dir().is_dir());
     assert!(store.usage().disk_total > store.usage().disk_available);
-    assert_eq!(fs::read_to_string(path.join("format")).unwrap(), "pkgfs store 5\n");
+    assert_eq!(fs::read_to_string(path.join("format")).unwrap(), "pkgfs store 6\n");
     drop(store);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     Store::open(&path).unwrap();
@@ -56,16 +56,16 @@ fn a_store_in_use_tells_by_whom_and_is_free_afterwards() {
 fn a_store_of_a_newer_format_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     drop(Store::open(dir.path()).unwrap());
-    fs::write(dir.path().join("format"), "pkgfs store 6\n").unwrap();
+    fs::write(dir.path().join("format"), "pkgfs store 7\n").unwrap();
     let error = refusal(dir.path());
-    assert!(matches!(error, StoreError::NewerFormat { found: 6, known: 5, .. }), "{error}");
+    assert!(matches!(error, StoreError::NewerFormat { found: 7, known: 6, .. }), "{error}");
 
     fs::write(dir.path().join("format"), "pkgfs store 1\n").unwrap();
     let database = rusqlite::Connection::open(dir.path().join("pkgfs.sqlite")).unwrap();
-    database.pragma_update(None, "user_version", 7).unwrap();
+    database.pragma_update(None, "user_version", 8).unwrap();
     drop(database);
     let error = refusal(dir.path());
-    assert!(matches!(error, StoreError::NewerFormat { found: 7, known: 5, .. }), "{error}");
+    assert!(matches!(error, StoreError::NewerFormat { found: 8, known: 6, .. }), "{error}");
 }
 
 #[test]
@@ -79,12 +79,12 @@ fn a_store_of_format_1_is_brought_up_with_all_it_holds() {
     assert_eq!(store.registrations().unwrap(), std::slice::from_ref(&known));
     store.pin(known.id).unwrap();
     drop(store);
-    assert_eq!(fs::read_to_string(dir.path().join("format")).unwrap(), "pkgfs store 5\n");
+    assert_eq!(fs::read_to_string(dir.path().join("format")).unwrap(), "pkgfs store 6\n");
     // A kill between the two: the database is of the present format, the stamp is not.
     fs::write(dir.path().join("format"), "pkgfs store 1\n").unwrap();
     let store = Store::open(dir.path()).unwrap();
     assert!(store.registrations().unwrap()[0].pinned);
-    assert_eq!(fs::read_to_string(dir.path().join("format")).unwrap(), "pkgfs store 5\n");
+    assert_eq!(fs::read_to_string(dir.path().join("format")).unwrap(), "pkgfs store 6\n");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_store_of_format_2_is_brought_up_with_its_pins() {
     let database = rusqlite::Connection::open(dir.path().join("pkgfs.sqlite")).unwrap();
     let former =
         "DROP TABLE profiles; DROP INDEX blobs_by_use; DROP TABLE scrub; PRAGMA user_version = 2";
-    database.execute_batch(&format!("{SEALS} {former}")).unwrap();
+    database.execute_batch(&format!("{SINCE_4} {former}")).unwrap();
     drop(database);
     fs::write(dir.path().join("format"), "pkgfs store 2\n").unwrap();
     let store = Store::open(dir.path()).unwrap();

@@ -2,7 +2,6 @@
 //! (`PackageCache.clean` in package_cache.py), and what only the store knows of.
 
 use std::{
-    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -10,10 +9,16 @@ use std::{
 };
 
 use pkgfs_manifest::Timestamp;
+use pkgfs_rez::VariantHandle;
 use pkgfs_store::{Reclaimed, StoreError};
 use serde::{Deserialize, Serialize};
 
-use crate::{View, ViewError, node::Node, registry::Slot, view::blocking};
+use crate::{
+    View, ViewError,
+    node::Node,
+    registry::{LevelPath, Slot},
+    view::blocking,
+};
 
 /// rez takes up what is pending within seconds; what lies there for longer than this is left
 /// over, whatever it holds.
@@ -55,33 +60,31 @@ impl View {
         let before = self.store.usage();
         let mut leaving = Vec::new();
         let open = self.handles.registrations();
-        {
-            let registry = self.whole_registry()?;
-            for (id, slot) in registry.slots() {
-                let Some(registration) = slot.registration else { continue };
-                let uri = slot.handle.as_ref().map(|handle| handle.uri()).unwrap_or_default();
-                if self.is_stalled(slot) {
-                    report.stalled.push(uri);
-                } else if self.is_unused(slot) && !open.contains(&registration) {
-                    report.unused.push(uri);
-                } else {
-                    continue;
-                }
-                leaving.push((id, registration));
+        let mut walk = self.walk(None);
+        let leaves = |_: &LevelPath, slot: &Slot| {
+            let registration = slot.registration?;
+            let stalled = self.is_stalled(slot);
+            let leaves = stalled || self.is_unused(slot) && !open.contains(&registration);
+            leaves.then(|| (registration, stalled, slot.uri()))
+        };
+        while let Some(page) = walk.next(leaves)? {
+            for (registration, stalled, uri) in page {
+                if stalled { &mut report.stalled } else { &mut report.unused }.push(uri);
+                leaving.push(registration);
             }
         }
         report.stalled.sort();
         report.unused.sort();
         if dry_run {
             let store = Arc::clone(&self.store);
-            let ids: Vec<_> = leaving.iter().map(|(_, registration)| *registration).collect();
-            let (blobs, bytes) = blocking(move || store.owned_alone(&ids)).await?;
+            let (blobs, bytes) = blocking(move || store.owned_alone(&leaving)).await?;
             report.blobs = blobs;
             report.blob_bytes = bytes;
-        }
-        if !dry_run {
+        } else {
             // No tombstones: who looks for one of them again finds it again.
-            for (id, _) in leaving {
+            for registration in leaving {
+                let id = self.registry.lock().of_registration(registration);
+                let Some(id) = id else { continue };
                 if let Err(error) = self.take_away(id, false).await {
                     report.failed.push(format!("{}: {error}", self.name_of(id)));
                 }
@@ -92,11 +95,10 @@ impl View {
             report.blob_bytes = before.blob_bytes.saturating_sub(after.blob_bytes);
         }
         let sys = self.store.sys_dir();
-        let registered = self.registered_keys()?;
-        let store = Arc::clone(&self.store);
+        let (store, view) = (Arc::clone(&self.store), Arc::clone(self));
         let (report, reclaimed) = blocking(move || {
             clean_to_delete(&sys.join("to_delete"), &mut report)?;
-            clean_pending(&sys.join("pending"), &registered, &mut report)?;
+            clean_pending(&sys.join("pending"), |handle| view.is_ready(handle), &mut report)?;
             Ok::<_, StoreError>((report, store.reclaim(dry_run)?))
         })
         .await?;
@@ -125,12 +127,11 @@ impl View {
         since as f64 > days * 86_400.0
     }
 
-    /// The handles of the variants that are ready.
-    fn registered_keys(&self) -> Result<BTreeSet<String>, StoreError> {
-        let registry = self.whole_registry()?;
-        let ready = registry.slots().filter(|(_, slot)| slot.payload.is_tree());
-        let handles = ready.filter_map(|(_, slot)| slot.handle.as_ref());
-        Ok(handles.map(|handle| handle.to_json()).collect())
+    /// Whether the variant of this handle is registered and complete.
+    fn is_ready(&self, handle: &VariantHandle) -> Result<bool, StoreError> {
+        let mut registry = self.registry.lock();
+        let id = registry.of_handle(&handle.to_json())?;
+        Ok(id.and_then(|id| registry.slot(id)).is_some_and(|slot| slot.payload.is_tree()))
     }
 }
 
@@ -161,7 +162,7 @@ fn clean_to_delete(directory: &Path, report: &mut CleanReport) -> Result<(), Sto
 
 fn clean_pending(
     directory: &Path,
-    registered: &BTreeSet<String>,
+    is_ready: impl Fn(&VariantHandle) -> Result<bool, StoreError>,
     report: &mut CleanReport,
 ) -> Result<(), StoreError> {
     for (name, path) in names(directory)? {
@@ -170,11 +171,10 @@ fn clean_pending(
             continue;
         }
         let age = data.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
-        let known = data.len() <= pkgfs_rez::registration::MAX_BYTES as u64
-            && fs::read(&path)
-                .ok()
-                .and_then(|text| pkgfs_rez::registration::parse_pending(&text).ok())
-                .is_some_and(|handle| registered.contains(&handle.to_json()));
+        let small = data.len() <= pkgfs_rez::registration::MAX_BYTES as u64;
+        let text = small.then(|| fs::read(&path).ok()).flatten();
+        let handle = text.and_then(|text| pkgfs_rez::registration::parse_pending(&text).ok());
+        let known = handle.map(|handle| is_ready(&handle)).transpose()?.unwrap_or(false);
         if !known && age.is_none_or(|age| age < PENDING) {
             continue;
         }

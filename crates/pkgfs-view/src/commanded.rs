@@ -80,13 +80,14 @@ impl View {
     ) -> Result<Report, ViewError> {
         let chosen = self.registered(targets);
         let mut report = Report { refused: chosen.refused, ..Report::default() };
-        for id in chosen.slots {
-            let uri = self.name_of(id);
-            let (pinned, copying) = {
-                let registry = self.registry.lock();
+        for registration in chosen.registrations {
+            let (id, uri, pinned, copying) = {
+                let mut registry = self.registry.lock();
+                let Some(id) = registry.of_registration(registration) else { continue };
                 let Some(slot) = registry.slot(id) else { continue };
+                let uri = slot.uri();
                 let copying = !slot.payload.is_tree() && !self.is_stalled(slot);
-                (slot.pinned, copying)
+                (id, uri, slot.pinned, copying)
             };
             if copying {
                 report.refused.push(format!("{uri}: rez is copying it in; try again later"));
@@ -156,13 +157,12 @@ impl View {
     pub async fn pin(self: &Arc<Self>, targets: &[Target], pin: bool) -> Result<Report, ViewError> {
         let chosen = self.registered(targets);
         let mut report = Report { refused: chosen.refused, ..Report::default() };
-        for id in chosen.slots {
-            let uri = self.name_of(id);
-            let (registration, pinned) = {
-                let registry = self.registry.lock();
+        for registration in chosen.registrations {
+            let (id, uri, pinned) = {
+                let mut registry = self.registry.lock();
+                let Some(id) = registry.of_registration(registration) else { continue };
                 let Some(slot) = registry.slot(id) else { continue };
-                let Some(registration) = slot.registration else { continue };
-                (registration, slot.pinned)
+                (id, slot.uri(), slot.pinned)
             };
             if pinned == pin {
                 report.unchanged.push(uri);

@@ -11,7 +11,11 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::{
-    Target, View, ViewError, hydration::Local, node::SlotId, problems::Problems, registry::Payload,
+    Target, View, ViewError,
+    hydration::Local,
+    node::SlotId,
+    problems::Problems,
+    registry::{Payload, Slot},
     view::blocking,
 };
 
@@ -26,6 +30,20 @@ pub struct FlushReport {
     pub unknown: Vec<String>,
 }
 
+/// A variant whose tree can be forgotten.
+struct Tree {
+    registration: RegistrationId,
+    handle: Option<VariantHandle>,
+    root: Option<PathBuf>,
+}
+
+impl Tree {
+    fn of(slot: &Slot) -> Option<Self> {
+        let registration = slot.registration.filter(|_| slot.payload.is_tree())?;
+        Some(Self { registration, handle: slot.handle.clone(), root: slot.root.clone() })
+    }
+}
+
 impl View {
     /// Forgets local bytes and listings, so that the next read asks origin again. Open
     /// files go on. No target means all.
@@ -35,45 +53,54 @@ impl View {
     pub async fn flush(self: &Arc<Self>, targets: &[Target]) -> Result<FlushReport, ViewError> {
         self.repositories.forget();
         let mut report = FlushReport::default();
-        let chosen = if targets.is_empty() {
-            self.all_registered()?
+        if targets.is_empty() {
+            let mut walk = self.walk(None);
+            while let Some(page) = walk.next(|_, slot| Tree::of(slot))? {
+                for tree in page {
+                    self.flush_one(tree, &mut report).await?;
+                }
+            }
         } else {
             let chosen = self.registered(targets);
             report.unknown = chosen.refused;
-            chosen.slots
-        };
-        for id in chosen {
-            self.flush_slot(id, &mut report).await?;
+            for registration in chosen.registrations {
+                let tree = {
+                    let mut registry = self.registry.lock();
+                    let id = registry.of_registration(registration);
+                    id.and_then(|id| registry.slot(id)).and_then(Tree::of)
+                };
+                if let Some(tree) = tree {
+                    self.flush_one(tree, &mut report).await?;
+                }
+            }
         }
         self.notices.delivered().await;
         self.room.freed().await;
         Ok(report)
     }
 
-    async fn flush_slot(
+    async fn flush_one(
         self: &Arc<Self>,
-        id: SlotId,
+        tree: Tree,
         report: &mut FlushReport,
     ) -> Result<(), ViewError> {
-        let (registration, handle, root) = {
-            let registry = self.registry.lock();
-            let Some(slot) = registry.slot(id).filter(|slot| slot.payload.is_tree()) else {
-                return Ok(());
-            };
-            let Some(registration) = slot.registration else { return Ok(()) };
-            (registration, slot.handle.clone(), slot.root.clone())
-        };
+        let Tree { registration, handle, root } = tree;
         let uri = handle.as_ref().map(VariantHandle::uri).unwrap_or_default();
-        let Some(mut root) = root else {
+        let Some(root) = root else {
             report.kept.push(format!(
                 "{uri}: rez copied it in and its origin is not known; remove it instead"
             ));
             return Ok(());
         };
-        if let Some(moved) = self.moved(handle, &root).await {
-            root = moved;
+        let moved = self.moved(handle, &root).await;
+        // Of what nobody has asked about since it was registered there is nothing to forget.
+        let untouched = !self.registry.lock().has_in_memory(registration)
+            && self.store.recorded(registration)?.directories == 0;
+        if !untouched || moved.is_some() {
+            let id = self.registry.lock().of_registration(registration);
+            let Some(id) = id else { return Ok(()) };
+            self.serve_from(id, registration, moved.unwrap_or(root)).await?;
         }
-        self.serve_from(id, registration, root).await?;
         report.flushed.push(uri);
         Ok(())
     }

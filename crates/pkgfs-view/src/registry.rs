@@ -15,6 +15,7 @@ mod slot;
 #[cfg(test)]
 mod tests;
 mod told;
+mod walk;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -250,14 +251,19 @@ impl Registry {
         self.slots.get(&id)
     }
 
-    /// The slots in memory: all of them only after [`View::whole_registry`](crate::View).
+    /// The slots in memory; [`View::walk`](crate::View) sees all.
     pub(crate) fn slots(&self) -> impl Iterator<Item = (SlotId, &Slot)> {
         self.slots.iter().map(|(id, slot)| (*id, slot))
     }
 
+    /// Whether a registration was taken in.
+    pub(crate) fn has_in_memory(&self, id: RegistrationId) -> bool {
+        self.by_registration.contains_key(&id)
+    }
+
     /// The slot of a registration; where the store cannot tell, that is told and there is none.
     pub(crate) fn of_registration(&mut self, id: RegistrationId) -> Option<SlotId> {
-        if !self.is_whole() && !self.by_registration.contains_key(&id) {
+        if !self.by_registration.contains_key(&id) {
             let recalled = self.store.version_of_registration(id).and_then(|known| match known {
                 Some(of) => self.recall_version(&of.name, &of.version_dir),
                 None => Ok(()),
@@ -270,8 +276,7 @@ impl Registry {
     }
 
     pub(crate) fn of_handle(&mut self, key: &str) -> Result<Option<SlotId>, StoreError> {
-        if !self.is_whole()
-            && !self.by_handle.contains_key(key)
+        if !self.by_handle.contains_key(key)
             && let Some(of) = self.store.version_of_handle(key)?
         {
             self.recall_version(&of.name, &of.version_dir)?;

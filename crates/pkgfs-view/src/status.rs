@@ -1,15 +1,16 @@
 //! What `status` tells.
 
-use std::{path::PathBuf, sync::atomic::Ordering};
+use std::{collections::HashSet, path::PathBuf, sync::atomic::Ordering};
 
 use pkgfs_origin::Counters;
 use pkgfs_rez_worker::{RezWorker, RezWorkerStatus};
-use pkgfs_store::{Registered, StoreError, Usage};
+use pkgfs_store::{Registered, RegistrationId, StoreError, Usage};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     CheckStatus, Problem, ProfileStatus, RoomStatus, Target, View, WarmProgress,
-    foresight::FetchedAhead, node::SlotId, targets::Chosen,
+    foresight::FetchedAhead,
+    registry::{LevelPath, Slot},
 };
 
 /// The state of a view.
@@ -55,11 +56,11 @@ pub struct ViewStatus {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Registrations {
     /// Read-only trees.
-    pub ready: usize,
+    pub ready: u64,
     /// Being copied in by rez.
-    pub copying: usize,
+    pub copying: u64,
     /// Of all, those that are pinned.
-    pub pinned: usize,
+    pub pinned: u64,
 }
 
 /// Files and bytes.
@@ -110,9 +111,8 @@ impl View {
     /// The state of the view.
     #[must_use]
     pub fn status(&self) -> ViewStatus {
-        let registered = self.told(self.store.registered());
-        let recorded = self.told(self.store.recorded_of_all());
-        let Registered { ready, copying, pinned } = registered;
+        let Registered { ready, copying, pinned } = self.told(self.store.registered());
+        let recorded = self.store.recorded_of_all();
         ViewStatus {
             repositories: self.whereabouts.known(),
             missing_repositories: self.whereabouts.missing(),
@@ -139,52 +139,77 @@ impl View {
         counted.inspect_err(|error| self.problems.tell(error.to_string())).unwrap_or_default()
     }
 
-    /// Registered variants in the order of their URIs, and which targets mean none, each with
-    /// the reason. No target means all.
-    #[must_use]
-    pub fn variants(&self, targets: &[Target]) -> (Vec<VariantStatus>, Vec<String>) {
-        let chosen = if targets.is_empty() {
-            match self.all_registered() {
-                Ok(slots) => Chosen { slots, refused: Vec::new() },
-                Err(error) => Chosen { slots: Vec::new(), refused: vec![error.to_string()] },
+    /// Tells registered variants, a few at a time in the order of packages, for as long as `take`
+    /// wants more; and which targets mean none, each with the reason. No target means all.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn list(
+        &self,
+        targets: &[Target],
+        mut take: impl FnMut(Vec<VariantStatus>) -> bool,
+    ) -> Result<Vec<String>, StoreError> {
+        let describe = |_: &LevelPath, slot: &Slot| self.described(slot);
+        if targets.is_empty() {
+            let mut walk = self.walk(None);
+            while let Some(page) = walk.next(describe)? {
+                if !take(self.counted(page)) {
+                    break;
+                }
             }
-        } else {
-            self.registered(targets)
-        };
-        let mut variants: Vec<_> =
-            chosen.slots.into_iter().filter_map(|id| self.variant(id)).collect();
-        variants.sort_by(|a, b| a.uri.cmp(&b.uri));
-        (variants, chosen.refused)
+            return Ok(Vec::new());
+        }
+        // What two targets mean is told once.
+        let (mut told, mut refused) = (HashSet::new(), Vec::new());
+        for target in targets {
+            let mut none = true;
+            let listed = self.each_meant(target, describe, |mut page| {
+                none &= page.is_empty();
+                page.retain(|(registration, _)| told.insert(*registration));
+                take(self.counted(page))
+            });
+            match listed {
+                Ok(()) if none => refused.push(target.means_none()),
+                Ok(()) => {}
+                Err(reason) => refused.push(reason),
+            }
+        }
+        Ok(refused)
     }
 
-    fn variant(&self, id: SlotId) -> Option<VariantStatus> {
-        let (registration, mut variant) = {
-            let registry = self.registry.lock();
-            let slot = registry.slot(id)?;
-            let handle = slot.handle.as_ref()?;
-            let (version, h4) = (handle.version_dir(), handle.h4());
-            let status = match () {
-                () if slot.payload.is_tree() => VariantState::Ready,
-                () if self.is_stalled(slot) => VariantState::Stalled,
-                () => VariantState::Copying,
-            };
-            let variant = VariantStatus {
-                uri: handle.uri(),
-                path: format!("{}/{version}/{h4}/{}", handle.name, slot.stem),
-                // Without the slash that the root of a package without variants ends in.
-                origin: slot.root.as_deref().map(|root| root.components().collect()),
-                package: handle.package_name(),
-                status,
-                pinned: slot.pinned,
-                known: Amount::default(),
-                local: Amount::default(),
-                used: slot.shown_mtime().secs,
-            };
-            (slot.registration?, variant)
+    /// With what is known and local of each.
+    fn counted(&self, page: Vec<(RegistrationId, VariantStatus)>) -> Vec<VariantStatus> {
+        let count = |(registration, mut variant): (RegistrationId, VariantStatus)| {
+            let recorded = self.told(self.store.recorded(registration));
+            variant.known = Amount { files: recorded.files, bytes: recorded.bytes };
+            variant.local =
+                Amount { files: recorded.hydrated_files, bytes: recorded.hydrated_bytes };
+            variant
         };
-        let recorded = self.told(self.store.recorded(registration));
-        variant.known = Amount { files: recorded.files, bytes: recorded.bytes };
-        variant.local = Amount { files: recorded.hydrated_files, bytes: recorded.hydrated_bytes };
-        Some(variant)
+        page.into_iter().map(count).collect()
+    }
+
+    /// A variant, as far as memory tells of it.
+    fn described(&self, slot: &Slot) -> Option<(RegistrationId, VariantStatus)> {
+        let handle = slot.handle.as_ref()?;
+        let (version, h4) = (handle.version_dir(), handle.h4());
+        let status = match () {
+            () if slot.payload.is_tree() => VariantState::Ready,
+            () if self.is_stalled(slot) => VariantState::Stalled,
+            () => VariantState::Copying,
+        };
+        let variant = VariantStatus {
+            uri: handle.uri(),
+            path: format!("{}/{version}/{h4}/{}", handle.name, slot.stem),
+            // Without the slash that the root of a package without variants ends in.
+            origin: slot.root.as_deref().map(|root| root.components().collect()),
+            package: handle.package_name(),
+            status,
+            pinned: slot.pinned,
+            known: Amount::default(),
+            local: Amount::default(),
+            used: slot.shown_mtime().secs,
+        };
+        Some((slot.registration?, variant))
     }
 }

@@ -4,10 +4,10 @@
 //! added is looked for: a URI is tried in both of its readings, of a request rez is asked the
 //! newest package.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use pkgfs_rez::{VariantHandle, requirement::Request, uri};
-use pkgfs_store::StoreError;
+use pkgfs_store::RegistrationId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ pub enum Target {
 #[derive(Debug, Default)]
 pub(crate) struct Chosen {
     /// Each once.
-    pub slots: Vec<SlotId>,
+    pub registrations: Vec<RegistrationId>,
     /// Targets that mean nothing, each with the reason.
     pub refused: Vec<String>,
 }
@@ -52,11 +52,18 @@ pub(crate) struct Wanted {
 enum Reading {
     Handles(Vec<VariantHandle>),
     Place(Vec<String>),
-    QualifiedName,
+    QualifiedName(String),
     Request(Request),
 }
 
 impl Reading {
+    fn of_target(target: &Target) -> Result<Self, String> {
+        match target {
+            Target::Handle(handle) => Ok(Self::Handles(vec![parse(handle)?])),
+            Target::Text(text) => Self::of(text),
+        }
+    }
+
     fn of(text: &str) -> Result<Self, String> {
         if uri::is_uri(text) {
             return uri::read(text).map(Self::Handles).map_err(|error| error.to_string());
@@ -66,10 +73,22 @@ impl Reading {
             return Ok(Self::Place(parts.map(str::to_owned).collect()));
         }
         if text.ends_with(']') {
-            return Ok(Self::QualifiedName);
+            return Ok(Self::QualifiedName(text.to_owned()));
         }
         let request = Request::parse(text).map(Self::Request);
         request.ok_or_else(|| format!("{text:?} is no URI, path or package request"))
+    }
+
+    /// The packages of which registered variants can be meant.
+    fn packages(&self) -> BTreeSet<&str> {
+        match self {
+            Self::Handles(handles) => handles.iter().map(|handle| handle.name.as_str()).collect(),
+            // It may begin above the mount.
+            Self::Place(parts) => parts.iter().map(String::as_str).collect(),
+            // No name of a package has one of these in it.
+            Self::QualifiedName(name) => name.split(['-', '[']).take(1).collect(),
+            Self::Request(request) => [request.name()].into(),
+        }
     }
 }
 
@@ -83,45 +102,56 @@ impl View {
     pub(crate) fn registered(&self, targets: &[Target]) -> Chosen {
         let mut chosen = Chosen::default();
         for target in targets {
-            match self.registered_one(target) {
-                Ok(slots) if slots.is_empty() => chosen
-                    .refused
-                    .push(format!("{}: no registered variant is meant by it", target.shown())),
-                Ok(slots) => chosen.slots.extend(slots),
+            match self.meant(target, |_, slot| slot.registration) {
+                Ok(known) if known.is_empty() => chosen.refused.push(target.means_none()),
+                Ok(known) => chosen.registrations.extend(known),
                 Err(reason) => chosen.refused.push(reason),
             }
         }
-        chosen.slots.sort_unstable();
-        chosen.slots.dedup();
+        chosen.registrations.sort_unstable();
+        chosen.registrations.dedup();
         chosen
     }
 
-    /// All registered variants.
-    pub(crate) fn all_registered(&self) -> Result<Vec<SlotId>, StoreError> {
-        let registry = self.whole_registry()?;
-        let known = registry.slots().filter(|(_, slot)| slot.registration.is_some());
-        Ok(known.map(|(id, _)| id).collect())
+    /// What is made of the registered variants that a target means.
+    pub(crate) fn meant<T>(
+        &self,
+        target: &Target,
+        make: impl Fn(&LevelPath, &Slot) -> Option<T>,
+    ) -> Result<Vec<T>, String> {
+        let mut all = Vec::new();
+        self.each_meant(target, make, |page| {
+            all.extend(page);
+            true
+        })?;
+        Ok(all)
     }
 
-    pub(crate) fn registered_one(&self, target: &Target) -> Result<Vec<SlotId>, String> {
-        let place = match target {
-            Target::Text(text) => match Reading::of(text)? {
-                Reading::Place(parts) => Some(parts),
-                _ => None,
-            },
-            Target::Handle(_) => None,
-        };
+    /// The same a few at a time, for as long as `take` wants more.
+    pub(crate) fn each_meant<T>(
+        &self,
+        target: &Target,
+        make: impl Fn(&LevelPath, &Slot) -> Option<T>,
+        mut take: impl FnMut(Vec<T>) -> bool,
+    ) -> Result<(), String> {
+        let reading = Reading::of_target(target)?;
         let means_handle = self.meaning(target)?;
-        let registry = self.whole_registry().map_err(|error| error.to_string())?;
-        let means = |slot: &Slot| match (&slot.handle, &place) {
+        let means = |level: &LevelPath, slot: &Slot| match (&slot.handle, &reading) {
             (None, _) => false,
-            (Some(_), Some(parts)) => {
-                registry.level(slot.level).is_some_and(|level| is_place(parts, &level, slot))
-            }
-            (Some(handle), None) => means_handle(handle),
+            (Some(_), Reading::Place(parts)) => is_place(parts, level, slot),
+            (Some(handle), _) => means_handle(handle),
         };
-        let known = registry.slots().filter(|(_, slot)| slot.registration.is_some());
-        Ok(known.filter(|(_, slot)| means(slot)).map(|(id, _)| id).collect())
+        for package in reading.packages() {
+            let mut walk = self.walk(Some(package));
+            let mut next =
+                || walk.next(|level, slot| means(level, slot).then(|| make(level, slot))?);
+            while let Some(page) = next().map_err(|error| error.to_string())? {
+                if !take(page) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether a target means a variant, as far as its handle tells: a place in the mount is none
@@ -130,10 +160,7 @@ impl View {
         &self,
         target: &Target,
     ) -> Result<impl Fn(&VariantHandle) -> bool, String> {
-        let reading = match target {
-            Target::Handle(handle) => Reading::Handles(vec![parse(handle)?]),
-            Target::Text(text) => Reading::of(text)?,
-        };
+        let reading = Reading::of_target(target)?;
         Ok(move |handle: &VariantHandle| match &reading {
             Reading::Handles(handles) => {
                 let locations = &self.settings.locations;
@@ -141,9 +168,7 @@ impl View {
                 handles.iter().any(|handle| locations.at_canonical(handle) == own)
             }
             Reading::Place(_) => false,
-            Reading::QualifiedName => {
-                matches!(target, Target::Text(text) if *text == handle.qualified_name())
-            }
+            Reading::QualifiedName(name) => *name == handle.qualified_name(),
             Reading::Request(request) => request.takes(&handle.name, handle.version.as_deref()),
         })
     }
@@ -158,13 +183,11 @@ impl View {
         };
         match Reading::of(text)? {
             Reading::Handles(handles) => Ok(Wanted { variants: vec![handles], passing: false }),
-            Reading::Place(_) | Reading::QualifiedName => {
-                let slots = self.registered_one(target)?;
-                let registry = self.registry.lock();
-                let handles = slots.iter().filter_map(|id| registry.slot(*id)?.handle.clone());
-                let variants: Vec<_> = handles.map(|handle| vec![handle]).collect();
+            Reading::Place(_) | Reading::QualifiedName(_) => {
+                let handles = self.meant(target, |_, slot| slot.handle.clone())?;
+                let variants: Vec<_> = handles.into_iter().map(|handle| vec![handle]).collect();
                 if variants.is_empty() {
-                    return Err(format!("{text}: no registered variant is meant by it"));
+                    return Err(target.means_none());
                 }
                 Ok(Wanted { variants, passing: false })
             }
@@ -216,6 +239,11 @@ fn parse(handle: &Value) -> Result<VariantHandle, String> {
 }
 
 impl Target {
+    /// Why nothing is done about it.
+    pub(crate) fn means_none(&self) -> String {
+        format!("{}: no registered variant is meant by it", self.shown())
+    }
+
     /// As its user knows it.
     pub(crate) fn shown(&self) -> String {
         match self {

@@ -20,12 +20,12 @@ use std::{
     time::Duration,
 };
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use pkgfs_manifest::Timestamp;
 use pkgfs_origin::Origin;
 use pkgfs_rez::{Locations, RezSettings};
 use pkgfs_rez_worker::RezWorker;
-use pkgfs_store::{RegisteredVersion, RegistrationId, Store, StoreError};
+use pkgfs_store::{RegistrationId, Store, StoreError};
 
 use crate::{
     Caches, NodeAttributes, NodeId, NodeKind, ViewError,
@@ -338,27 +338,6 @@ impl View {
                 tracing::warn!(%error, "what is left of a copy could not be removed");
             }
         });
-    }
-
-    /// The registry with all registrations in memory. They are taken in a few at a time: requests
-    /// wait for a few, not for all.
-    pub(crate) fn whole_registry(&self) -> Result<MutexGuard<'_, Registry>, StoreError> {
-        const AT_ONCE: usize = 100;
-        let registry = self.registry.lock();
-        if registry.is_whole() {
-            return Ok(registry);
-        }
-        drop(registry);
-        for versions in self.store.registered_versions()?.chunks(AT_ONCE) {
-            let mut registry = self.registry.lock();
-            for RegisteredVersion { name, version_dir } in versions {
-                registry.recall_version(name, version_dir)?;
-            }
-            MutexGuard::unlock_fair(registry);
-        }
-        let mut registry = self.registry.lock();
-        registry.note_whole();
-        Ok(registry)
     }
 
     /// The staging tree of a registration, as a node.

@@ -144,3 +144,35 @@ fn an_ordinary_user_has_every_command_for_a_mount_of_his_own() {
     let _ = run(&mounted, "clean", &[]).good();
     assert_eq!(uris(&mounted, &[]), [""; 0]);
 }
+
+#[test]
+fn a_long_list_is_whole_in_both_forms_and_tells_once_what_two_targets_mean() {
+    const COUNT: usize = 150;
+    let scene = packages();
+    let names: Vec<_> = (0..COUNT).map(|n| format!("p{n:03}")).collect();
+    let uris: Vec<_> = names
+        .iter()
+        .map(|name| {
+            scene.repository().release(name, "1.0", |_| {});
+            scene.repository().handle(name, "1.0", None).uri()
+        })
+        .collect();
+    let mounted = scene.mount(&by_command());
+    let added: Vec<_> = uris.iter().map(String::as_str).collect();
+    let _ = run(&mounted, "add", &added).good();
+    let all = |variants: &[serde_json::Value]| -> Vec<_> {
+        variants.iter().map(|variant| variant["uri"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(all(&listed(&mounted, &[])), uris);
+    assert_eq!(all(&mounted.variants()), uris);
+    let table = run(&mounted, "list", &[]).good().out;
+    assert_eq!(table.lines().count(), 1 + COUNT);
+    assert!(table.lines().skip(1).zip(&uris).all(|(line, uri)| line.contains(uri)), "{table}");
+    let some = run(&mounted, "list", &["p007", "absent", "p007-1", "p003"]);
+    assert_eq!((some.code, some.err.lines().count()), (Some(1), 1));
+    let lines: Vec<_> = some.out.lines().skip(1).collect();
+    assert!(
+        matches!(&lines[..], [one, two] if one.contains(&uris[7]) && two.contains(&uris[3])),
+        "{lines:?}"
+    );
+}

@@ -3,7 +3,7 @@
 
 use rusqlite::{OptionalExtension, Params, Row, params};
 
-use super::{Registration, RegistrationId, RegistrationState, SELECT, registration};
+use super::{Registration, RegistrationId, SELECT, registration};
 use crate::{Store, StoreError};
 
 /// The two upper levels of where a registration is shown.
@@ -19,11 +19,11 @@ pub struct RegisteredVersion {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Registered {
     /// At origin, or in the store from rez's finished copy.
-    pub ready: usize,
+    pub ready: u64,
     /// rez's own copy is under way.
-    pub copying: usize,
+    pub copying: u64,
     /// Of all, those that are pinned.
-    pub pinned: usize,
+    pub pinned: u64,
 }
 
 impl Store {
@@ -66,12 +66,27 @@ impl Store {
         self.all(sql, [name], |row| row.get(0))
     }
 
-    /// All versions of which something is registered.
+    /// The next registrations in the order of packages, versions and handles, of one package or of all,
+    /// at most `count`: those that follow `after`, from the first one without it.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn registered_versions(&self) -> Result<Vec<RegisteredVersion>, StoreError> {
-        self.all("SELECT DISTINCT name, version_dir FROM registrations", [], version)
+    pub fn registrations_after(
+        &self,
+        package: Option<&str>,
+        after: Option<&Registration>,
+        count: usize,
+    ) -> Result<Vec<Registration>, StoreError> {
+        let of = if package.is_some() { "name = ?5" } else { "?5 IS NULL" };
+        let sql = format!(
+            "{SELECT} WHERE {of} AND (name, version_dir, handle_key) > (?1, ?2, ?3)
+             ORDER BY name, version_dir, handle_key LIMIT ?4"
+        );
+        let last = |of: fn(&Registration) -> &String| after.map_or("", |known| of(known));
+        let (name, version) = (last(|known| &known.name), last(|known| &known.version_dir));
+        let handle = last(|known| &known.handle_key);
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.all(&sql, params![name, version, handle, count, package], registration)
     }
 
     /// The version that the variant of this handle is registered in.
@@ -95,21 +110,6 @@ impl Store {
         id: RegistrationId,
     ) -> Result<Option<RegisteredVersion>, StoreError> {
         self.one("SELECT name, version_dir FROM registrations WHERE id = ?1", params![id])
-    }
-
-    /// How many registrations there are.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub fn registered(&self) -> Result<Registered, StoreError> {
-        let sql = "SELECT coalesce(sum(state <> ?1), 0), coalesce(sum(state = ?1), 0),
-                          (SELECT count(*) FROM pins)
-                   FROM registrations";
-        self.database.read(|connection| {
-            connection.prepare_cached(sql)?.query_row([RegistrationState::Copying], |row| {
-                Ok(Registered { ready: row.get(0)?, copying: row.get(1)?, pinned: row.get(2)? })
-            })
-        })
     }
 
     fn all<T>(

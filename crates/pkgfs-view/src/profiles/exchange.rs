@@ -18,7 +18,7 @@ use super::{
     CONTEXT_LENGTH,
     record::{Item, MOST_ITEMS, Record},
 };
-use crate::{Report, Target, View, ViewError, view::blocking};
+use crate::{Report, Target, View, ViewError, registry::Slot, view::blocking};
 
 /// What starts of one variant in one context touch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,7 +149,7 @@ impl View {
         }
         let (mut meant, mut unknown) = (BTreeSet::new(), Vec::new());
         for target in targets {
-            let keys = self.meant(target, all.keys());
+            let keys = self.keys_meant(target, all.keys());
             match keys {
                 Ok(keys) if keys.is_empty() => {
                     unknown.push(format!("{}: no profile of it is known", target.shown()));
@@ -163,18 +163,15 @@ impl View {
     }
 
     /// Which of these handles a target means, by itself or as that of a registered variant.
-    fn meant<'a>(
+    fn keys_meant<'a>(
         &self,
         target: &Target,
         keys: impl Iterator<Item = &'a String>,
     ) -> Result<Vec<String>, String> {
-        let registered = self.registered_one(target)?;
-        let registered: BTreeSet<_> = {
-            let registry = self.registry.lock();
-            let slots = registered.into_iter().filter_map(|id| registry.slot(id));
-            let handles = slots.filter_map(|slot| slot.handle.as_ref());
-            handles.map(|handle| self.settings.locations.at_canonical(handle).to_json()).collect()
-        };
+        let locations = &self.settings.locations;
+        let key = |slot: &Slot| Some(locations.at_canonical(slot.handle.as_ref()?).to_json());
+        let registered: BTreeSet<_> =
+            self.meant(target, |_, slot| key(slot))?.into_iter().collect();
         let means = self.meaning(target)?;
         let meant = keys.filter(|key| {
             registered.contains(*key) || read(key).is_some_and(|handle| means(&handle))

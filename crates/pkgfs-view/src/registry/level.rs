@@ -1,6 +1,7 @@
 //! The directories above slots, by their paths.
 
 use pkgfs_rez::VariantHandle;
+use pkgfs_store::Registration;
 use serde::{Deserialize, Serialize};
 
 /// A registry directory, by its path below the root.
@@ -31,6 +32,14 @@ impl LevelPath {
             name: handle.name.as_str().into(),
             version: Some(handle.version_dir().into()),
             h4: Some(handle.h4().into()),
+        }
+    }
+
+    pub(crate) fn of_registration(known: &Registration) -> Self {
+        Self {
+            name: known.name.as_str().into(),
+            version: Some(known.version_dir.as_str().into()),
+            h4: Some(known.h4.as_str().into()),
         }
     }
 

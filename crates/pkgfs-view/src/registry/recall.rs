@@ -8,16 +8,14 @@
 use std::collections::{HashMap, HashSet};
 
 use pkgfs_rez::VariantHandle;
-use pkgfs_store::{Registration, RegistrationState, StoreError};
+use pkgfs_store::{Registration, StoreError};
 
-use super::{LevelPath, Mark, Payload, Registry, Slot};
+use super::{LevelPath, Registry, Slot};
 use crate::node::SlotId;
 
 /// What memory answers for.
 #[derive(Default)]
 pub(super) struct Recalled {
-    /// Everything.
-    all: bool,
     /// Which packages there are.
     names: bool,
     packages: HashMap<Box<str>, Package>,
@@ -33,12 +31,12 @@ struct Package {
 
 impl Recalled {
     fn has_versions_of(&self, name: &str) -> bool {
-        self.all || self.packages.get(name).is_some_and(|package| package.names)
+        self.packages.get(name).is_some_and(|package| package.names)
     }
 
-    fn has_version(&self, name: &str, version: &str) -> bool {
+    pub(super) fn has_version(&self, name: &str, version: &str) -> bool {
         let in_package = |package: &Package| package.versions.contains(version);
-        self.all || self.packages.get(name).is_some_and(in_package)
+        self.packages.get(name).is_some_and(in_package)
     }
 
     #[cfg(test)]
@@ -58,7 +56,7 @@ impl Recalled {
 impl Registry {
     /// Takes in which packages there are.
     pub(super) fn recall_names(&mut self) -> Result<(), StoreError> {
-        if self.recalled.all || self.recalled.names {
+        if self.recalled.names {
             return Ok(());
         }
         for name in self.store.registered_names()? {
@@ -119,16 +117,6 @@ impl Registry {
         Ok(())
     }
 
-    /// Whether all registrations are in memory.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.recalled.all
-    }
-
-    /// Memory answers for everything from now on.
-    pub(crate) fn note_whole(&mut self) {
-        self.recalled = Recalled { all: true, ..Recalled::default() };
-    }
-
     /// Takes in a registration that was just made in the store.
     pub(crate) fn load(
         &mut self,
@@ -147,30 +135,8 @@ impl Registry {
     }
 
     fn take_in(&mut self, known: Registration, handle: Option<VariantHandle>) -> SlotId {
-        let path = LevelPath {
-            name: known.name.into(),
-            version: Some(known.version_dir.into()),
-            h4: Some(known.h4.into()),
-        };
-        let level = self.note_level(&path);
-        let mut slot = Slot::new(level, &known.stem);
-        let (text, owner) = (known.json.into_bytes(), self.owner);
-        slot.json = Some(Mark { text, mtime: known.touched, touched: None, owner });
-        slot.registration = Some(known.id);
-        slot.handle = handle;
-        slot.root = known.root;
-        slot.created = known.created;
-        slot.pinned = known.pinned;
-        (slot.payload, slot.copying) = match known.state {
-            RegistrationState::Copying => {
-                // Whoever copied is gone with the mount: stalled from the start.
-                let mtime = known.created;
-                let mark = Mark { text: Vec::new(), mtime, touched: None, owner };
-                (Payload::Staging, Some(mark))
-            }
-            RegistrationState::Served => (Payload::Served, None),
-            RegistrationState::Sealed => (Payload::Sealed, None),
-        };
+        let level = self.note_level(&LevelPath::of_registration(&known));
+        let mut slot = Slot::known(level, known, handle, self.owner);
         match self.heir_of(&mut slot) {
             Some(id) => self.insert_as(id, slot),
             None => self.insert(slot),

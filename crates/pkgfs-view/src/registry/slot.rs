@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Instant};
 
 use pkgfs_manifest::{Attributes, Timestamp};
 use pkgfs_rez::VariantHandle;
-use pkgfs_store::RegistrationId;
+use pkgfs_store::{Registration, RegistrationId, RegistrationState};
 
 use crate::node::{LevelId, Node, Part, SlotId};
 
@@ -86,9 +86,42 @@ impl Slot {
         }
     }
 
+    /// What the store knows of a registration, in this directory.
+    pub(super) fn known(
+        level: LevelId,
+        known: Registration,
+        handle: Option<VariantHandle>,
+        owner: (u32, u32),
+    ) -> Self {
+        let mut slot = Self::new(level, &known.stem);
+        let (text, mtime) = (known.json.into_bytes(), known.touched);
+        slot.json = Some(Mark { text, mtime, touched: None, owner });
+        slot.registration = Some(known.id);
+        slot.handle = handle;
+        slot.root = known.root;
+        slot.created = known.created;
+        slot.pinned = known.pinned;
+        (slot.payload, slot.copying) = match known.state {
+            RegistrationState::Copying => {
+                // Whoever copied is gone with the mount: stalled from the start.
+                let mtime = known.created;
+                let mark = Mark { text: Vec::new(), mtime, touched: None, owner };
+                (Payload::Staging, Some(mark))
+            }
+            RegistrationState::Served => (Payload::Served, None),
+            RegistrationState::Sealed => (Payload::Sealed, None),
+        };
+        slot
+    }
+
     /// What rez takes for the time of last use.
     pub(crate) fn shown_mtime(&self) -> Timestamp {
         self.json.as_ref().map_or(self.used, |json| json.mtime.max(self.used))
+    }
+
+    /// The variant as rez writes it; nothing while no handle is known.
+    pub(crate) fn uri(&self) -> String {
+        self.handle.as_ref().map(VariantHandle::uri).unwrap_or_default()
     }
 
     /// The number of what this slot, known by `id`, shows as `part`.

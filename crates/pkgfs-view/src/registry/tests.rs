@@ -1,3 +1,6 @@
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
 use pkgfs_rez::VariantHandle;
 use pkgfs_store::{NewRegistration, RegistrationState};
 
@@ -173,4 +176,56 @@ fn a_directory_that_rez_made_and_removed_asks_the_store_no_more() {
     scene.store.register(new("a", "1")).unwrap();
     assert!(!scene.registry.has_level(&path).unwrap());
     assert!(scene.registry.slots_in(&path).unwrap().is_empty());
+}
+
+/// The places of all that a walk sees, of one package or of all.
+fn walked(store: &Store, registry: &Mutex<Registry>, package: Option<&str>) -> Vec<(String, bool)> {
+    let mut walk = walk::Walk::new(store, registry, package);
+    let place = |level: &LevelPath, slot: &Slot| {
+        let version = level.version.as_deref().unwrap();
+        Some((format!("{}/{version}/{}", level.name, slot.stem), slot.pinned))
+    };
+    std::iter::from_fn(|| walk.next(place).unwrap()).flatten().collect()
+}
+
+#[test]
+fn a_walk_sees_each_registration_once_in_order_and_leaves_nothing_in_memory() {
+    // More than three pages, a version of them with several variants.
+    let mut all: Vec<_> = (0..400)
+        .flat_map(|n| ["1", "2"].map(|version| new(&format!("p{n:03}"), version)))
+        .collect();
+    all.extend(["b", "c"].map(|stem| NewRegistration {
+        stem: stem.to_owned(),
+        handle_key: format!("another {stem}"),
+        ..new("p127", "2")
+    }));
+    let scene = opened(&all);
+    let registry = Mutex::new(scene.registry);
+    let place = |new: &NewRegistration| format!("{}/{}/{}", new.name, new.version_dir, new.stem);
+    all.sort_by_key(|new| (new.name.clone(), new.version_dir.clone(), new.handle_key.clone()));
+    let expected: Vec<_> = all.iter().map(place).collect();
+    let seen: Vec<_> =
+        walked(&scene.store, &registry, None).into_iter().map(|(place, _)| place).collect();
+    assert_eq!(seen, expected);
+    assert_eq!(walked(&scene.store, &registry, Some("p127")).len(), 4);
+    assert!(walked(&scene.store, &registry, Some("p")).is_empty());
+    let registry = registry.into_inner();
+    assert_eq!((registry.slots().count(), registry.recalled.size()), (0, 0));
+    assert!(registry.names.is_empty() && registry.levels.is_empty());
+}
+
+#[test]
+fn a_walk_sees_what_memory_has_where_memory_answers() {
+    let scene = opened(&[new("a", "1"), new("a", "2"), new("b", "1")]);
+    let mut registry = scene.registry;
+    for (name, version) in [("a", "1"), ("b", "1")] {
+        let id = registry.slot_of_stem(&level(name, version), "a").unwrap().unwrap();
+        registry.slot_mut(id).unwrap().pinned = true;
+    }
+    // Removed in memory; its row is still to be removed.
+    let id = registry.slot_of_stem(&level("b", "1"), "a").unwrap().unwrap();
+    registry.unindex(id);
+    let seen: HashMap<_, _> =
+        walked(&scene.store, &Mutex::new(registry), None).into_iter().collect();
+    assert_eq!(seen, HashMap::from([("a/1/a".to_owned(), true), ("a/2/a".to_owned(), false)]));
 }

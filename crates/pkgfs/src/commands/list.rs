@@ -1,16 +1,25 @@
-//! `pkgfs list`: the registered variants.
+//! `pkgfs list`: the registered variants, printed as they come: no number of them fills the memory.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+mod table;
 
-use anyhow::Context;
-use pkgfs_daemon::{Amount, Client, TargetsOrder};
+use std::{
+    io::{self, BufWriter, ErrorKind, Write},
+    ops::ControlFlow,
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, bail};
+use pkgfs_daemon::{Amount, Client, ListLine, TargetsOrder};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::targets;
 use crate::{
     cli::ListArguments,
     output::{Outcome, bytes, note},
 };
+use table::Table;
 
 /// A variant, as far as the table tells of it.
 #[derive(Deserialize)]
@@ -26,43 +35,110 @@ struct Variant {
     used: i64,
 }
 
-const COLUMNS: [&str; 7] = ["STATUS", "PACKAGE", "LOCAL", "USED", "URI", "PATH", "ORIGIN"];
-/// These stay, however narrow the terminal is.
-const LEAST_COLUMNS: usize = 2;
-
 pub(crate) fn run(arguments: &ListArguments) -> anyhow::Result<Outcome> {
     let (mount, targets) = targets::read(&arguments.targets, &arguments.file)?;
     let order = TargetsOrder { targets };
-    let mut listed =
-        super::block_on(async { Ok(Client::connect(&mount.source).await?.list(&order).await?) })?;
-    listed.unknown.iter().for_each(|reason| note(reason));
-    let code = u8::from(!listed.unknown.is_empty());
-    for variant in &mut listed.variants {
-        if let Some(path) = variant["path"].as_str() {
-            variant["path"] = mount.mountpoint.join(path).to_string_lossy().into();
-        }
+    let mut printer = Printer::new(arguments.json);
+    let (mut printed, mut unknown) = (Ok(()), None);
+    super::block_on(async {
+        let told = |line| match line {
+            ListLine::Variants(variants) => {
+                printed = printer.print(variants, &mount.mountpoint);
+                if printed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            }
+            ListLine::Unknown(reasons) => {
+                unknown = Some(Ok(reasons));
+                ControlFlow::Break(())
+            }
+            ListLine::Failed(reason) => {
+                unknown = Some(Err(reason));
+                ControlFlow::Break(())
+            }
+        };
+        Ok(Client::connect(&mount.source).await?.list(&order, told).await?)
+    })?;
+    if let Err(error) = printed {
+        return enough(error);
     }
-    if arguments.json {
-        let object = serde_json::json!({ "variants": listed.variants });
-        return Ok(Outcome {
-            text: format!("{}\n", serde_json::to_string_pretty(&object)?).into(),
-            code,
-        });
+    let unknown = match unknown {
+        Some(Ok(unknown)) => unknown,
+        Some(Err(reason)) => bail!("the list is not whole: {reason}"),
+        None => bail!("the daemon did not finish its answer: it is ending, or its log tells why"),
+    };
+    unknown.iter().for_each(|reason| note(reason));
+    if let Err(error) = printer.end(unknown.is_empty()) {
+        return enough(error);
     }
-    let variants: Vec<Variant> =
-        serde_json::from_value(listed.variants.into()).context("the daemon's answer is odd")?;
-    if variants.is_empty() {
-        let text = if code == 0 { "nothing is registered\n" } else { "" };
-        return Ok(Outcome { text: text.into(), code });
-    }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let rows: Vec<_> = variants.iter().map(|variant| row(variant, now.cast_signed())).collect();
-    let stdout = std::io::stdout();
-    let width = rustix::termios::tcgetwinsize(&stdout).ok().map(|size| usize::from(size.ws_col));
-    Ok(Outcome { text: table(&rows, width.filter(|width| *width > 0)).into(), code })
+    Ok(Outcome { text: Vec::new(), code: u8::from(!unknown.is_empty()) })
 }
 
-fn row(variant: &Variant, now: i64) -> [String; 7] {
+/// Whoever reads may have enough of it.
+fn enough(error: anyhow::Error) -> anyhow::Result<Outcome> {
+    let broken = |error: &io::Error| error.kind() == ErrorKind::BrokenPipe;
+    if error.downcast_ref().is_some_and(broken) {
+        return Ok(Outcome::default());
+    }
+    Err(error)
+}
+
+/// Prints variants as they come.
+struct Printer {
+    out: BufWriter<io::Stdout>,
+    /// What is printed; JSON without it.
+    table: Option<Table>,
+    printed: bool,
+    now: i64,
+}
+
+impl Printer {
+    fn new(json: bool) -> Self {
+        let stdout = io::stdout();
+        let width = rustix::termios::tcgetwinsize(&stdout).ok();
+        let width = width.map(|size| usize::from(size.ws_col)).filter(|width| *width > 0);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Self {
+            out: BufWriter::new(stdout),
+            table: (!json).then(|| Table::new(width)),
+            printed: false,
+            now: now.cast_signed(),
+        }
+    }
+
+    fn print(&mut self, variants: Vec<Value>, mountpoint: &Path) -> anyhow::Result<()> {
+        for mut variant in variants {
+            if let Some(path) = variant["path"].as_str() {
+                variant["path"] = mountpoint.join(path).to_string_lossy().into();
+            }
+            match &mut self.table {
+                Some(table) => {
+                    let variant = Variant::deserialize(variant);
+                    let row = row(&variant.context("the daemon's answer is odd")?, self.now);
+                    table.add(row, &mut self.out)?;
+                }
+                None => {
+                    let before = if self.printed { "," } else { "{\n  \"variants\": [" };
+                    let text = serde_json::to_string_pretty(&variant)?.replace('\n', "\n    ");
+                    write!(self.out, "{before}\n    {text}")?;
+                }
+            }
+            self.printed = true;
+        }
+        Ok(())
+    }
+
+    fn end(mut self, well: bool) -> anyhow::Result<()> {
+        match self.table {
+            Some(table) if self.printed => table.end(&mut self.out)?,
+            Some(_) if well => writeln!(self.out, "nothing is registered")?,
+            Some(_) => {}
+            None if self.printed => writeln!(self.out, "\n  ]\n}}")?,
+            None => writeln!(self.out, "{{\n  \"variants\": []\n}}")?,
+        }
+        Ok(self.out.flush()?)
+    }
+}
+
+fn row(variant: &Variant, now: i64) -> table::Row {
     let pinned = if variant.pinned { ", pinned" } else { "" };
     let Amount { files, bytes: local } = variant.local;
     let known = format!(
@@ -89,50 +165,5 @@ fn ago(seconds: i64) -> String {
         60..3_600 => format!("{} min ago", seconds / 60),
         3_600..172_800 => format!("{} h ago", seconds / 3_600),
         _ => format!("{} d ago", seconds / 86_400),
-    }
-}
-
-/// As many columns as fit, from the left; all of them where nobody says how wide.
-fn table(rows: &[[String; 7]], width: Option<usize>) -> String {
-    let length = |text: &str| text.chars().count();
-    let widths: [usize; 7] = std::array::from_fn(|column| {
-        let cells = rows.iter().map(|row| length(&row[column]));
-        cells.max().unwrap_or(0).max(length(COLUMNS[column]))
-    });
-    let fits = |columns: usize| {
-        let wide = widths[..columns].iter().sum::<usize>() + 2 * (columns - 1);
-        width.is_none_or(|width| wide <= width)
-    };
-    let columns = (LEAST_COLUMNS..=7).rev().find(|columns| fits(*columns)).unwrap_or(LEAST_COLUMNS);
-    let mut text = String::new();
-    let heads = COLUMNS.map(str::to_owned);
-    for row in std::iter::once(&heads).chain(rows) {
-        let mut line = String::new();
-        for (cell, wide) in row[..columns].iter().zip(widths) {
-            line.push_str(cell);
-            line.extend(std::iter::repeat_n(' ', wide - length(cell) + 2));
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_table_has_the_columns_that_fit() {
-        let row: [String; 7] = std::array::from_fn(|column| format!("{column}").repeat(12));
-        let lines = |width| -> Vec<String> {
-            table(std::slice::from_ref(&row), width).lines().map(str::to_owned).collect()
-        };
-        assert_eq!(lines(None)[0].split_whitespace().count(), 7);
-        assert_eq!(lines(Some(12 * 7 + 2 * 6))[0].split_whitespace().count(), 7);
-        let narrow = lines(Some(80));
-        assert_eq!(narrow[0].split_whitespace().count(), 5);
-        assert!(narrow.iter().all(|line| line.len() <= 80), "{narrow:?}");
-        assert_eq!(lines(Some(3))[0].split_whitespace().count(), 2);
     }
 }

@@ -45,11 +45,8 @@ impl Pace {
             return Ok(row);
         }
         for run in 0..self.runs {
-            for place in 0..ways.len() {
+            for way in shuffled(ways, run as u64) {
                 interrupt::check()?;
-                // Whoever goes first in one run goes last in another: what the machine does
-                // meanwhile strikes each way alike.
-                let way = ways[(place + run) % ways.len()];
                 let cell = row.cells.entry(way).or_default();
                 let spent: f64 = cell.seconds.iter().sum();
                 if way.is_peer() && cell.seconds.len() >= FEWEST && spent > SECONDS {
@@ -61,5 +58,32 @@ impl Pace {
         }
         eprintln!("{}", row.line());
         Ok(row)
+    }
+}
+
+/// The ways in an order of each run's own: what the machine does meanwhile, and what the way before left
+/// in the processors' caches, strikes each alike.
+fn shuffled(ways: &[Way], run: u64) -> Vec<Way> {
+    let mut ways = ways.to_vec();
+    // Seeded by the run: the same orders in each benchmark.
+    fastrand::Rng::with_seed(run).shuffle(&mut ways);
+    ways
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn each_way_is_measured_once_a_run_and_after_each_other() {
+        let mut pairs = HashSet::new();
+        for run in 0..100 {
+            let order = shuffled(&Way::ALL, run);
+            assert_eq!(order.iter().collect::<HashSet<_>>().len(), Way::ALL.len());
+            pairs.extend(order.windows(2).map(|pair| (pair[0], pair[1])));
+        }
+        assert_eq!(pairs.len(), Way::ALL.len() * (Way::ALL.len() - 1));
     }
 }

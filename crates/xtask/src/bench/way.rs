@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::user::User;
 
 /// How a payload reaches who reads it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Way {
     /// From the local disk.

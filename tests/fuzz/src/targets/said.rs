@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use pkgfs_daemon::{
-    CleanOrder, DaemonStatus, Failure, FlushOrder, Launch, Listed, MountOrder, Mounted,
+    CleanOrder, DaemonStatus, Failure, FlushOrder, Launch, ListLine, MountOrder, Mounted,
     ProfileList, RemoveOrder, Report, Target, TargetsOrder, UnmountOrder, Unmounted, VerifyLine,
     VerifyOrder, WarmLine, WarmOrder,
 };
@@ -29,7 +29,7 @@ pub(crate) fn control(input: &[u8]) -> bool {
         comes_back::<VerifyOrder>(input).is_some(),
         comes_back::<Mounted>(input).is_some(),
         comes_back::<Unmounted>(input).is_some(),
-        comes_back::<Listed>(input).is_some(),
+        comes_back::<ListLine>(input).is_some(),
         comes_back::<Report>(input).is_some(),
         comes_back::<WarmLine>(input).is_some(),
         comes_back::<VerifyLine>(input).is_some(),

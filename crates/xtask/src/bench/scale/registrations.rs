@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use pkgfs_standin::Options as Cost;
 use pkgfs_store::{NewRegistration, Store};
 
-use super::Found;
+use super::{Found, megabytes};
 use crate::bench::Bench;
 use crate::bench::figures::{Claim, Curve, Limit};
 use crate::bench::ground::Ground;
@@ -23,6 +23,10 @@ const MOUNTS: usize = 5;
 const LOOKED_UP: usize = 100;
 /// Look-ups that each of them takes: name, version, `<h4>`, `<inc>`.
 const DEPTH: usize = 4;
+
+/// The most resident megabytes after commands about all registrations, and what that is called.
+const MEMORY: f64 = 120.0;
+const ABOUT_ALL: &str = "resident MB of the daemon after list, flush and clean";
 
 /// The most seconds until a mount with the most registrations is ready.
 const READY: f64 = 0.3;
@@ -39,6 +43,11 @@ pub(super) fn measure(bench: &Bench, found: &mut Found) -> Result<()> {
             }
         }
         eprintln!("{count} registrations: {times:?}");
+        let (all, resident) = variants.about_all()?;
+        eprintln!("list, flush and clean of all: {all:?} s, {resident} MB are resident then");
+        found.claims.retain(|claim| !claim.what.starts_with(ABOUT_ALL));
+        let what = format!("{ABOUT_ALL} of {count} registrations");
+        found.claims.push(Claim::of(what, resident, Limit::AtMost(MEMORY)));
         for (line, mut times) in lines.iter_mut().zip(times) {
             times.sort_by(f64::total_cmp);
             line.push((count as f64, times[times.len() / 2]));
@@ -94,6 +103,15 @@ impl Variants {
         fs::write(&list, lines.collect::<String>())?;
         let import = (mount.mountpoint().join(&places[imported.name]), module);
         Ok(Self { mount, _ground: ground, list, looked_up, count, import })
+    }
+
+    /// Seconds of each command about all of them in a fresh mount, and megabytes that are resident then.
+    fn about_all(&self) -> Result<([f64; 3], f64)> {
+        self.mount.mount()?;
+        let seconds = self.mount.about_all()?;
+        let (daemon, _) = self.mount.memory()?;
+        self.mount.unmount()?;
+        Ok((seconds, megabytes(daemon)))
     }
 
     /// Seconds until it is ready, microseconds of a first look-up, and the seconds of an import
