@@ -7,6 +7,9 @@ use serde::Deserialize;
 use super::Report;
 use crate::output::{bytes, share};
 
+/// What is said begins in this column.
+const LABEL: usize = 14;
+
 /// What is shown of a view's state; the JSON holds more.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -151,10 +154,11 @@ pub(super) fn of(reports: &[Report]) -> String {
     let mut text = String::new();
     let mut former = "";
     for (name, value) in rows {
+        debug_assert!(name.len() < LABEL, "{name} leaves no room before its value");
         let shown = if name == former { "" } else { name };
         former = name;
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{}", format!("{shown:<14}{value}").trim_end());
+        let _ = writeln!(text, "{}", format!("{shown:<LABEL$}{value}").trim_end());
     }
     text
 }
@@ -203,7 +207,7 @@ fn push_view(rows: &mut Vec<(&str, String)>, view: &View) {
     ));
     if view.origin.timed_out + view.origin.replaced + view.origin.left_behind > 0 {
         rows.push((
-            "origin trouble",
+            "origin faults",
             format!(
                 "{} requests timed out, {} more failed at once, {} workers replaced, {} hanging",
                 view.origin.timed_out,
