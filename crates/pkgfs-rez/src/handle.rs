@@ -261,12 +261,15 @@ fn kind(value: &Value) -> &'static str {
 
 /// Whether a path can have come out of `os.path.normpath(os.path.realpath(…))`: absolute, and no
 /// component empty, `.` or `..`. Windows shapes (`c:\…`, `c:/…`, `\\server\share`, `//server/share`)
-/// pass by the same rule.
+/// pass by the same rule; with backslashes, which `normpath` makes of all slashes there, no slash does.
 pub(crate) fn is_normalised(location: &str) -> bool {
     if location.contains('\0') {
         return false;
     }
     let Some((rest, separator)) = below_root(location) else { return false };
+    if separator == '\\' && rest.contains('/') {
+        return false;
+    }
     rest.is_empty() || rest.split(separator).all(|part| !matches!(part, "" | "." | ".."))
 }
 
@@ -322,6 +325,14 @@ mod tests {
             assert_eq!(VariantHandle::from_dict(&handle.to_dict()).unwrap(), handle);
             let parsed: Value = serde_json::from_str(&handle.to_json()).unwrap();
             assert_eq!(parsed, handle.to_dict());
+        }
+    }
+
+    #[test]
+    fn a_location_with_separators_of_two_systems_is_not_normalised() {
+        assert!(is_normalised("c:\\sw\\pkg") && is_normalised("c:/sw/pkg"));
+        for mixed in ["c:\\sw/pkg", "c:\\sw\\pkg/", "\\\\server\\sw/pkg"] {
+            assert!(!is_normalised(mixed), "{mixed}");
         }
     }
 
