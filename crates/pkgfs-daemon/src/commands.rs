@@ -1,6 +1,6 @@
 //! The requests that `list`, `add`, `remove`, `pin`, `unpin`, `warm`, `clean` and `verify` make.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, thread};
 
 use axum::{
     Json,
@@ -11,7 +11,7 @@ use axum::{
 use futures::stream;
 use pkgfs_view::{Report, VerifyProgress, ViewError, WarmProgress};
 use serde::Serialize;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::{
     CleanOrder, Failure, FailureKind, ListLine, RemoveOrder, TargetsOrder, VerifyLine, VerifyOrder,
@@ -21,6 +21,8 @@ use crate::{
 
 /// Lines of progress that wait for a slow reader.
 const LINES: usize = 4;
+/// Lists that are told at a time, each by a thread; more wait.
+static LISTS: Semaphore = Semaphore::const_new(16);
 
 pub(crate) async fn variants(State(desk): State<Arc<Desk>>) -> Response {
     listed(&desk, TargetsOrder::default())
@@ -37,7 +39,7 @@ pub(crate) async fn list(
 fn listed(desk: &Desk, order: TargetsOrder) -> Response {
     let view = Arc::clone(&desk.view);
     let (lines, read) = mpsc::channel(LINES);
-    tokio::task::spawn_blocking(move || {
+    let list = move || {
         let send = |told: &ListLine<_>| lines.blocking_send(line(told)).is_ok();
         let more = |page: Vec<_>| page.is_empty() || send(&ListLine::Variants(page));
         let last = view.list(&order.targets, more);
@@ -45,6 +47,18 @@ fn listed(desk: &Desk, order: TargetsOrder) -> Response {
             Ok(unknown) => ListLine::Unknown(unknown),
             Err(error) => ListLine::Failed(error.to_string()),
         });
+    };
+    // Not a thread of the runtime's: whoever reads may pause for good, as a pager does, and neither
+    // other requests nor the end of the daemon wait for that.
+    tokio::spawn(async move {
+        let turn = LISTS.acquire().await;
+        let listed = move || {
+            list();
+            drop(turn);
+        };
+        if let Err(error) = thread::Builder::new().name("list".into()).spawn(listed) {
+            tracing::warn!(%error, "no thread could be started for a list");
+        }
     });
     streamed(read)
 }

@@ -91,8 +91,8 @@ pub struct VariantStatus {
     pub uri: String,
     /// Path below the mountpoint.
     pub path: String,
-    /// Root at origin, where it is known.
-    pub origin: Option<PathBuf>,
+    /// Root at origin, where it is known, as text.
+    pub origin: Option<String>,
     /// rez's qualified name of the package.
     pub package: String,
     /// Whether it can be used.
@@ -202,7 +202,10 @@ impl View {
             uri: handle.uri(),
             path: format!("{}/{version}/{h4}/{}", handle.name, slot.stem),
             // Without the slash that the root of a package without variants ends in.
-            origin: slot.root.as_deref().map(|root| root.components().collect()),
+            origin: slot
+                .root
+                .as_deref()
+                .map(|root| root.components().collect::<PathBuf>().to_string_lossy().into_owned()),
             package: handle.package_name(),
             status,
             pinned: slot.pinned,
