@@ -1,0 +1,1 @@
+//! The view through the Windows Projected File System (ProjFS).

@@ -1,0 +1,5 @@
+//! Calls of Windows that the standard library lacks, behind safe functions.
+//!
+//! A file is one thing that Windows can do. Nothing here knows what it is used for. All `unsafe` of
+//! the Windows side outside `pkgfs-projfs` is here, each block with the promise it rests on.
+#![cfg(windows)]
