@@ -25,7 +25,9 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::{Rebuilt, StoreError, blobs::sync_dir, layout::Layout, salvage, seals, usage::Totals};
+use crate::{
+    Rebuilt, StoreError, blobs::sync_dir, layout::Layout, salvage, seals, sys, usage::Totals,
+};
 use mending::{Hearer, told};
 
 /// What makes each version of the schema of the one before, the first of nothing.
@@ -222,7 +224,7 @@ fn connections(
         .map_err(sql)?;
     let totals = Totals::read(&writer).map_err(sql)?;
     let wal_path = layout.wal();
-    let wal = File::open(&wal_path).map_err(|e| StoreError::io("open", &wal_path, e))?;
+    let wal = sys::open_to_sync(&wal_path).map_err(|e| StoreError::io("open", &wal_path, e))?;
     // The log was made anew, and must not lose its name with the power.
     sync_dir(layout.dir())?;
     let readers = (0..READERS)

@@ -3,3 +3,13 @@
 //! A file is one thing that Windows can do. Nothing here knows what it is used for. All `unsafe` of
 //! the Windows side outside `pkgfs-projfs` is here, each block with the promise it rests on.
 #![cfg(windows)]
+
+pub mod cloning;
+pub mod deletion;
+pub mod disk;
+pub mod flags;
+pub mod identity;
+pub mod locking;
+pub mod ownership;
+pub mod sparse;
+mod wide;
