@@ -15,6 +15,7 @@ mod mending;
 
 use std::{
     fs::File,
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -68,7 +69,9 @@ pub(crate) struct Database {
     writer: Mutex<Connection>,
     readers: Vec<Mutex<Connection>>,
     next: AtomicUsize,
-    wal: Mutex<Arc<File>>,
+    /// What the log is synced through; nothing while the database is made anew, since some systems
+    /// do not give a name to another file while the one that had it is open.
+    wal: Mutex<Option<Arc<File>>>,
     totals: Mutex<Totals>,
     /// Length of the log after the last commit.
     log_pages: Arc<AtomicI32>,
@@ -121,7 +124,7 @@ impl Database {
             writer: Mutex::new(opened.writer),
             readers: opened.readers.into_iter().map(Mutex::new).collect(),
             next: AtomicUsize::new(0),
-            wal: Mutex::new(Arc::new(opened.wal)),
+            wal: Mutex::new(Some(Arc::new(opened.wal))),
             totals: Mutex::new(opened.totals),
             log_pages,
             log_is_long,
@@ -165,8 +168,10 @@ impl Database {
 
     /// Makes durable all that was written so far.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        let wal = Arc::clone(&*lock(&self.wal));
-        wal.sync_data().map_err(|e| StoreError::io("sync", &self.layout.wal(), e))
+        let wal = lock(&self.wal).clone();
+        // It is missing where making the database anew has failed.
+        let synced = wal.ok_or(io::ErrorKind::NotFound.into()).and_then(|wal| wal.sync_data());
+        synced.map_err(|e| StoreError::io("sync", &self.layout.wal(), e))
     }
 
     /// Runs `work` on a connection that reads.

@@ -11,5 +11,6 @@ pub mod flags;
 pub mod identity;
 pub mod locking;
 pub mod ownership;
+pub mod process;
 pub mod sparse;
 mod wide;

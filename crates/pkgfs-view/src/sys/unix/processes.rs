@@ -3,41 +3,41 @@
 //! All of it is read from `/proc`, off the path of any request. A process that this user may not
 //! look into runs in no context.
 
-use std::{fs, io};
+use std::{fs, io, path::Path};
 
 /// The variable in which rez tells the packages of a context.
 const CONTEXT: &[u8] = b"REZ_USED_RESOLVE=";
 
 /// One process for good: its number, and when it was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct ProcessId {
+pub(crate) struct ProcessId {
     number: u32,
     started: u64,
 }
 
 /// A process, as far as launches go by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Process {
-    pub(super) id: ProcessId,
+pub(crate) struct Process {
+    pub(crate) id: ProcessId,
     /// The number of the one that started it.
-    pub(super) parent: u32,
+    pub(crate) parent: u32,
 }
 
 /// The process that a thread, or a process, of this number belongs to.
-pub(super) fn of_thread(number: u32) -> Option<Process> {
+pub(crate) fn of_thread(number: u32) -> Option<Process> {
     let status = fs::read(format!("/proc/{number}/status")).ok()?;
     let group = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"Tgid:"))?;
     of(std::str::from_utf8(group).ok()?.trim().parse().ok()?)
 }
 
 /// The process of this number.
-pub(super) fn of(number: u32) -> Option<Process> {
+pub(crate) fn of(number: u32) -> Option<Process> {
     let (parent, started) = parse(&fs::read(format!("/proc/{number}/stat")).ok()?)?;
     Some(Process { id: ProcessId { number, started }, parent })
 }
 
 /// The processes that one descends from, its parent first, as far as they live.
-pub(super) fn ancestors(process: ProcessId, most: usize) -> Vec<ProcessId> {
+pub(crate) fn ancestors(process: ProcessId, most: usize) -> Vec<ProcessId> {
     let parent = |child: &Process| of(child.parent).filter(|_| child.parent > 1);
     let first = of(process.number).as_ref().and_then(parent);
     std::iter::successors(first, parent).take(most).map(|process| process.id).collect()
@@ -46,7 +46,7 @@ pub(super) fn ancestors(process: ProcessId, most: usize) -> Vec<ProcessId> {
 /// The context that a process runs in, as the digest of the packages in it; empty for none, and
 /// for a process that this user may not look into. `None` for one that has no environment: it has
 /// ended, or is about to become another program.
-pub(super) fn context(process: ProcessId) -> Option<String> {
+pub(crate) fn context(process: ProcessId) -> Option<String> {
     let environment = match fs::read(format!("/proc/{}/environ", process.number)) {
         Ok(environment) if environment.is_empty() => return None,
         Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return None,
@@ -55,10 +55,26 @@ pub(super) fn context(process: ProcessId) -> Option<String> {
     let mut entries = environment.split(|byte| *byte == 0);
     Some(match entries.find_map(|entry| entry.strip_prefix(CONTEXT)) {
         Some(packages) if !packages.is_empty() => {
-            blake3::hash(packages).to_hex().chars().take(super::CONTEXT_LENGTH).collect()
+            blake3::hash(packages).to_hex().chars().take(crate::profiles::CONTEXT_LENGTH).collect()
         }
         _ => String::new(),
     })
+}
+
+/// Whether a process or thread of this number lives.
+pub(crate) fn is_alive(number: u32) -> bool {
+    Path::new(&format!("/proc/{number}")).exists()
+}
+
+/// The machine's name, as `socket.gethostname` of Python tells it.
+pub(crate) fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Has this thread, and what it asks of the disk, stand back behind all others: the kernel derives
+/// the place in the disk's queue from it, too.
+pub(crate) fn stand_back() {
+    let _ = rustix::process::nice(19);
 }
 
 /// Parent and start from `/proc/<pid>/stat` (proc(5)); the second field is the program's name in
@@ -71,10 +87,10 @@ fn parse(stat: &[u8]) -> Option<(u32, u64)> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    pub(in crate::profiles) fn made_up(number: u32) -> ProcessId {
+    pub(crate) fn made_up(number: u32) -> ProcessId {
         ProcessId { number, started: 0 }
     }
 
