@@ -28,6 +28,7 @@ mod links;
 mod protocol;
 mod reach;
 mod settings;
+mod sys;
 pub mod worker;
 
 #[cfg(feature = "played")]
