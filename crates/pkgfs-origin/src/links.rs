@@ -21,11 +21,12 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use pkgfs_manifest::os_name;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     protocol::{path_bytes, paths_bytes},
-    sys::names,
+    sys::paths,
 };
 
 /// What decides how a symbolic link is shown.
@@ -92,7 +93,7 @@ pub(crate) fn by_text(place: Place<'_>, target: &Path) -> ByText {
         return ByText::Ask;
     }
     if target.is_absolute() {
-        return match names::below(target, place.anchor) {
+        return match paths::below(target, place.anchor) {
             Some(inside) => ByText::Link(relative(place.below, inside)),
             None => ByText::Ask,
         };
@@ -122,15 +123,15 @@ pub(crate) fn by_target(
     target: &Path,
     is_dir: bool,
 ) -> ByTarget {
-    if let Some(inside) = names::below(target, anchor) {
+    if let Some(inside) = paths::below(target, anchor) {
         return ByTarget::Link(relative(below, inside));
     }
     let outside = || bytes(&outside(anchor, below, text, Some(target)));
     let mut served = bounds.repositories.iter().chain([&bounds.variant_root]);
-    if !served.any(|root| names::below(target, root).is_some()) {
+    if !served.any(|root| paths::below(target, root).is_some()) {
         return ByTarget::Link(outside());
     }
-    let holds = |dir: &Path| names::below(dir, target).is_some();
+    let holds = |dir: &Path| paths::below(dir, target).is_some();
     if is_dir && (holds(&anchor.join(below)) || bounds.passed.iter().any(|dir| holds(dir))) {
         return ByTarget::Loop(outside());
     }
@@ -183,7 +184,7 @@ fn relative(from: &Path, to: &Path) -> Box<[u8]> {
 }
 
 fn bytes(path: &Path) -> Box<[u8]> {
-    names::bytes(path.as_os_str()).into()
+    os_name::path_bytes(path).into()
 }
 
 #[cfg(test)]

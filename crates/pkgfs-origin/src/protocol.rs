@@ -190,17 +190,16 @@ pub(crate) fn frame_length(prefix: [u8; 4]) -> Option<usize> {
 pub(crate) mod path_bytes {
     use std::path::{Path, PathBuf};
 
+    use pkgfs_manifest::os_name;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-    use crate::sys::names;
-
     pub(crate) fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
-        names::bytes(path.as_os_str()).serialize(to)
+        os_name::path_bytes(path).serialize(to)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
-        let path = names::from_bytes(Vec::deserialize(from)?);
-        path.map(PathBuf::from).ok_or_else(|| D::Error::custom("no path on this system"))
+        let path = os_name::path_from(Vec::deserialize(from)?);
+        path.ok_or_else(|| D::Error::custom("no path on this system"))
     }
 }
 
@@ -208,19 +207,18 @@ pub(crate) mod path_bytes {
 pub(crate) mod paths_bytes {
     use std::path::PathBuf;
 
+    use pkgfs_manifest::os_name;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    use crate::sys::names;
-
     pub(crate) fn serialize<S: Serializer>(paths: &[PathBuf], to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(paths.iter().map(|path| names::bytes(path.as_os_str())))
+        to.collect_seq(paths.iter().map(|path| os_name::path_bytes(path)))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Vec<PathBuf>, D::Error> {
         let paths = Vec::<Vec<u8>>::deserialize(from)?.into_iter();
-        let paths = paths.map(|bytes| names::from_bytes(bytes).map(PathBuf::from));
+        let paths = paths.map(os_name::path_from);
         paths.collect::<Option<_>>().ok_or_else(|| D::Error::custom("no path on this system"))
     }
 }

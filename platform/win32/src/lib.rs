@@ -3,3 +3,11 @@
 //! A file is one thing that Windows can do. Nothing here knows what it is used for. All `unsafe` of
 //! the Windows side outside `pkgfs-projfs` is here, each block with the promise it rests on.
 #![cfg(windows)]
+
+pub mod child;
+pub mod child_pipe;
+pub mod file_security;
+pub mod identity;
+pub mod passing;
+mod wide;
+pub mod worker;

@@ -3,5 +3,5 @@
 pub(crate) mod channel;
 pub(crate) mod children;
 pub(crate) mod mounts;
-pub(crate) mod names;
+pub(crate) mod paths;
 pub(crate) mod storage;

@@ -372,9 +372,7 @@ fn answer(
         Request::Canonical(path) => only(Body::Canonical(backend.canonical(path, on)?)),
         Request::Xattrs(path) => only(Body::Xattrs(backend.xattrs(path, on)?)),
         Request::Fetch { path, expected, rest } => match &task.into {
-            Some(into) => {
-                only(Body::Fetched(backend.fetch(path, *expected, into, *rest, on)?))
-            }
+            Some(into) => only(Body::Fetched(backend.fetch(path, *expected, into, *rest, on)?)),
             None => return Err(Failure::new(path, Cause::Destination(NO_FILE))),
         },
         // The dispatcher's own.

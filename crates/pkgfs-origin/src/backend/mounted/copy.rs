@@ -9,12 +9,12 @@ mod long;
 
 use std::{fs::File, io, ops::Range, path::Path};
 
-use pkgfs_manifest::{BlobDigest, FileState};
 use crate::{
     CHUNK, Cause, Failure, Fetched, NameKind, Rest,
     backend::{Ask, Observer, Operation},
     sys::storage,
 };
+use pkgfs_manifest::{BlobDigest, FileState};
 
 pub(super) fn fetch(
     path: &Path,
@@ -62,8 +62,7 @@ fn copy(
     while let Some(bytes) = source.next(&mut buffer, expected.size)? {
         hasher.update(bytes);
         let offset = source.offset - bytes.len() as u64;
-        write(into, bytes, offset)
-            .map_err(|error| source.not_kept(&error))?;
+        write(into, bytes, offset).map_err(|error| source.not_kept(&error))?;
         if on.is_cancelled() {
             return Err(source.failure(Cause::Cancelled));
         }

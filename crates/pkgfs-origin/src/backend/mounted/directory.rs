@@ -14,16 +14,13 @@ use std::{
     thread,
 };
 
-use pkgfs_manifest::{Attributes, Entry, Kind, Listing};
+use pkgfs_manifest::{Attributes, Entry, Kind, Listing, os_name};
 
 use crate::{
     Cause, Failure, LinkBounds,
     backend::{Found, Named, Names, Observer, Operation},
     links::{ByTarget, ByText, Place, by_target, by_text, outside},
-    sys::{
-        names,
-        storage::{self, Directory, Name, name_bytes},
-    },
+    sys::storage::{self, Directory, Name, name_bytes},
 };
 
 /// Entries for which one more thread is worth its start.
@@ -84,11 +81,7 @@ pub(super) fn list(dir: &Path, bounds: &LinkBounds, on: &dyn Observer) -> Result
 }
 
 /// Names in a directory and what it says they are.
-fn entries(
-    place: &Directory,
-    path: &Path,
-    on: &dyn Observer,
-) -> Result<Vec<Named<Name>>, Failure> {
+fn entries(place: &Directory, path: &Path, on: &dyn Observer) -> Result<Vec<Named<Name>>, Failure> {
     on.count(Operation::List);
     let more = |so_far: usize| {
         if so_far.is_multiple_of(TOLD) {
@@ -125,11 +118,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Takes names that no other thread has taken.
-    fn take_turns(
-        &self,
-        names: &[Named<Name>],
-        next: &AtomicUsize,
-    ) -> Result<Vec<Entry>, Failure> {
+    fn take_turns(&self, names: &[Named<Name>], next: &AtomicUsize) -> Result<Vec<Entry>, Failure> {
         let mut found = Vec::new();
         while let Some(named) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
             let entry = self.entry(named).map_err(|error| self.failure(&named.name, error));
@@ -146,7 +135,7 @@ impl Reader<'_> {
     }
 
     fn path(&self, name: &Name) -> PathBuf {
-        let name = names::from_bytes(name_bytes(name).into());
+        let name = os_name::name_from(name_bytes(name).into());
         name.map_or_else(|| self.dir.to_owned(), |name| self.dir.join(name))
     }
 
@@ -255,7 +244,7 @@ impl Reader<'_> {
 }
 
 fn bytes(path: &Path) -> Box<[u8]> {
-    names::bytes(path.as_os_str()).into()
+    os_name::path_bytes(path).into()
 }
 
 /// How an entry is shown.

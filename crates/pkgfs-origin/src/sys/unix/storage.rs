@@ -4,6 +4,7 @@
 
 mod directory;
 mod meaning;
+mod reach;
 mod status;
 
 use std::{

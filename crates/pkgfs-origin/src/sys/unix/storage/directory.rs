@@ -11,15 +11,10 @@ use std::{
 };
 
 use pkgfs_manifest::Attributes;
-use rustix::fs::{
-    AtFlags, Mode, OFlags, RawDir, fstat, open, openat, readlinkat, statat,
-};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, fstat, open, openat, readlinkat, statat};
 
-use super::status;
-use crate::{
-    backend::{Found, Named, Observer, Operation},
-    reach::through,
-};
+use super::{reach::through, status};
+use crate::backend::{Found, Named, Observer, Operation};
 
 /// A directory of which nothing is read.
 const PLACE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
