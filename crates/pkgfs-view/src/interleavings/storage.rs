@@ -128,7 +128,7 @@ impl Storage {
     /// file's state before it tells of a chunk, and at the end.
     async fn fetch(&self, request: PlayedRequest, expected: FileState, rest: Rest) {
         let mut wished = self.wished.subscribe();
-        let into = File::from(request.destination().unwrap().try_clone_to_owned().unwrap());
+        let into = request.destination().unwrap().try_clone().unwrap();
         let chunks = expected.size.div_ceil(CHUNK);
         let mut missing: Vec<u64> = (0..chunks).collect();
         let mut wanted = Vec::new();

@@ -16,7 +16,7 @@ const CLASS: u16 = 0o7;
 /// Where owner and group of the two differ, no mode says who is let in by both. Then those of the
 /// directory above are shown, with what `inner` gives to each class that may be meant: nobody gets
 /// more than at origin, and nobody gets less where `inner` gives the same to all.
-pub(crate) fn through(above: &Attributes, inner: Attributes) -> Attributes {
+pub(super) fn through(above: &Attributes, inner: Attributes) -> Attributes {
     if above.mode & SEARCH == SEARCH {
         return inner;
     }

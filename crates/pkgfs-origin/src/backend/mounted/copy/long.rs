@@ -15,9 +15,9 @@ mod plan;
 mod tree;
 
 use std::{
-    mem,
+    fs::File,
+    io, mem,
     ops::Range,
-    os::fd::BorrowedFd,
     sync::{
         Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -27,20 +27,17 @@ use std::{
 };
 
 use pkgfs_manifest::FileState;
-use rustix::{
-    fs::{Advice, OFlags, fadvise, fcntl_getfl, fcntl_setfl},
-    io::{Errno, pread, retry_on_intr},
-};
 
 use self::{
     buffer::Buffer,
     plan::{Next, Plan},
     tree::Tree,
 };
-use super::{super::status::Ask, Source, write};
+use super::{Source, write};
 use crate::{
     CHUNK, Cause, Failure, Fetched, Rest,
-    backend::{Operation, Wishes},
+    backend::{Ask, Operation, Wishes},
+    sys::storage,
 };
 
 /// Reads under way at a time.
@@ -56,7 +53,7 @@ const LINGER: Duration = Duration::from_millis(250);
 struct Chunks<'a> {
     source: &'a Source<'a>,
     expected: FileState,
-    into: BorrowedFd<'a>,
+    into: &'a File,
     /// Locked before what is untold, where both are: no wish falls between them.
     plan: Mutex<Plan>,
     tree: Mutex<Tree>,
@@ -100,11 +97,11 @@ struct Look {
 pub(super) fn fetch(
     source: &Source<'_>,
     expected: FileState,
-    into: BorrowedFd<'_>,
+    into: &File,
     rest: Rest,
 ) -> Result<Fetched, Failure> {
     source.must_be(expected, Ask::Client)?;
-    let direct = read_past_the_cache(source);
+    let direct = storage::read_past_the_cache(&source.file);
     let size = expected.size;
     let count = size.div_ceil(CHUNK);
     let untold = Untold { bytes: Vec::new(), wanted: false, since: Instant::now() };
@@ -129,19 +126,8 @@ pub(super) fn fetch(
     source.must_be(expected, Ask::Storage)?;
     let digest = locked(&chunks.tree).digest();
     // A reader that ended without a word leaves a chunk undone.
-    let digest = digest.ok_or_else(|| source.failure(Cause::Io(Errno::IO.raw_os_error())))?;
+    let digest = digest.ok_or_else(|| source.failure(Cause::Io(storage::FAILED)))?;
     Ok(Fetched { digest, size })
-}
-
-/// What is read once is read from the store from then on: the client need not keep it,
-/// nor guess ahead of reads that several readers share out.
-fn read_past_the_cache(source: &Source<'_>) -> bool {
-    let direct = fcntl_getfl(&source.file)
-        .and_then(|flags| fcntl_setfl(&source.file, flags | OFlags::DIRECT));
-    if direct.is_err() {
-        _ = fadvise(&source.file, 0, None, Advice::Random);
-    }
-    direct.is_ok()
 }
 
 impl Chunks<'_> {
@@ -285,11 +271,10 @@ impl Chunks<'_> {
             let at = place.start + filled as u64;
             let want = length.next_multiple_of(CHUNK as usize);
             let direct = self.direct.load(Ordering::Relaxed);
-            let got = match retry_on_intr(|| pread(&self.source.file, &mut bytes[filled..want], at))
-            {
+            let got = match storage::read_at(&self.source.file, &mut bytes[filled..want], at) {
                 // Storage cannot do that at this place or length after all; the next read
                 // of this reader is not direct, whoever else finds it out at the same time.
-                Err(Errno::INVAL) if direct => {
+                Err(error) if direct && storage::refuses_direct(&error) => {
                     self.read_through_the_cache().map_err(Failure::at(self.source.path))?;
                     continue;
                 }
@@ -307,15 +292,14 @@ impl Chunks<'_> {
             let _writing = locked(&self.writing);
             write(self.into, bytes, place.start)
         }
-        .map_err(|errno| self.source.failure(Cause::Destination(errno.raw_os_error())))?;
+        .map_err(|error| self.source.not_kept(&error))?;
         let parts = tree::parts(place.start, bytes);
         locked(&self.tree).add(place.start, &parts);
         Ok(())
     }
 
-    fn read_through_the_cache(&self) -> Result<(), Errno> {
-        let flags = fcntl_getfl(&self.source.file)?;
-        fcntl_setfl(&self.source.file, flags.difference(OFlags::DIRECT))?;
+    fn read_through_the_cache(&self) -> io::Result<()> {
+        storage::read_through_the_cache(&self.source.file)?;
         self.direct.store(false, Ordering::Relaxed);
         Ok(())
     }

@@ -1,17 +1,18 @@
 //! The system's `stat` in the manifest's words.
 
-use std::os::fd::BorrowedFd;
+use std::{fs::File, io};
 
 use pkgfs_manifest::{Attributes, FileState, Kind, Special, Timestamp};
-use rustix::{
-    fs::{AtFlags, FileType, Stat, StatxFlags, statx},
-    io::Errno,
-};
+use rustix::fs::{AtFlags, FileType, Stat, StatxFlags, statx};
 
 use crate::{
     NameKind,
-    backend::{Observer, Operation},
+    backend::{Ask, Found},
 };
+
+pub(super) fn found(stat: &Stat) -> Found {
+    Found { kind: kind(stat), attributes: attributes(stat), device: stat.st_dev }
+}
 
 pub(super) fn attributes(stat: &Stat) -> Attributes {
     Attributes {
@@ -29,21 +30,19 @@ fn moment(secs: i64, nanos: u32) -> Timestamp {
     Timestamp { secs, nanos: nanos.min(999_999_999) }
 }
 
-pub(super) fn name_kind(stat: &Stat) -> NameKind {
-    name_kind_of(FileType::from_raw_mode(stat.st_mode))
-}
-
-pub(super) fn name_kind_of(kind: FileType) -> NameKind {
+/// What an entry is, as far as its directory says.
+pub(super) fn name_kind(kind: FileType) -> Option<NameKind> {
     match kind {
-        FileType::RegularFile => NameKind::File,
-        FileType::Directory => NameKind::Directory,
-        FileType::Symlink => NameKind::Link,
-        _ => NameKind::Special,
+        FileType::Unknown => None,
+        FileType::RegularFile => Some(NameKind::File),
+        FileType::Directory => Some(NameKind::Directory),
+        FileType::Symlink => Some(NameKind::Link),
+        _ => Some(NameKind::Special),
     }
 }
 
 /// What an entry is, unless it is a link.
-pub(super) fn kind(stat: &Stat) -> Option<Kind> {
+fn kind(stat: &Stat) -> Option<Kind> {
     Some(match FileType::from_raw_mode(stat.st_mode) {
         FileType::Symlink => return None,
         FileType::Directory => Kind::Directory,
@@ -55,22 +54,9 @@ pub(super) fn kind(stat: &Stat) -> Option<Kind> {
     })
 }
 
-/// Whether the answer may come from what the file system client remembers, or must
-/// come from the storage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ask {
-    Client,
-    Storage,
-}
-
 /// What an open file is, and its state. Size and mtime alone are asked for: a read
 /// makes FUSE forget the access time, and asking for that would cost a round trip.
-pub(super) fn state(
-    file: BorrowedFd<'_>,
-    ask: Ask,
-    on: &dyn Observer,
-) -> Result<(FileType, FileState), Errno> {
-    on.count(Operation::Stat);
+pub(crate) fn state(file: &File, ask: Ask) -> io::Result<(NameKind, FileState)> {
     let sync = match ask {
         Ask::Client => AtFlags::empty(),
         Ask::Storage => AtFlags::STATX_FORCE_SYNC,
@@ -78,6 +64,7 @@ pub(super) fn state(
     let mask = StatxFlags::TYPE | StatxFlags::SIZE | StatxFlags::MTIME;
     let found = statx(file, c"", AtFlags::EMPTY_PATH | sync, mask)?;
     let mtime = moment(found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec);
-    let kind = FileType::from_raw_mode(found.stx_mode.into());
+    let kind = name_kind(FileType::from_raw_mode(found.stx_mode.into()));
+    let kind = kind.unwrap_or(NameKind::Special);
     Ok((kind, FileState { size: found.stx_size, mtime }))
 }

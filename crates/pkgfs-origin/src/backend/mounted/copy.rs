@@ -7,31 +7,19 @@
 
 mod long;
 
-use std::{
-    ops::Range,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::Path,
-};
+use std::{fs::File, io, ops::Range, path::Path};
 
-use pkgfs_manifest::{BlobDigest, FileState};
-use rustix::{
-    fs::{FileType, OFlags, lstat},
-    io::{Errno, pread, pwrite, retry_on_intr},
-};
-
-use super::{
-    open_with,
-    status::{self, Ask},
-};
 use crate::{
-    CHUNK, Cause, Failure, Fetched, Rest,
-    backend::{Observer, Operation},
+    CHUNK, Cause, Failure, Fetched, NameKind, Rest,
+    backend::{Ask, Observer, Operation},
+    sys::storage,
 };
+use pkgfs_manifest::{BlobDigest, FileState};
 
 pub(super) fn fetch(
     path: &Path,
     expected: FileState,
-    into: BorrowedFd<'_>,
+    into: &File,
     rest: Rest,
     on: &dyn Observer,
 ) -> Result<Fetched, Failure> {
@@ -55,13 +43,13 @@ fn changed_where_no_file_is<'a>(
 /// Whether storage says so: one that does not answer has not changed.
 fn is_no_file(path: &Path, on: &dyn Observer) -> bool {
     on.count(Operation::Stat);
-    lstat(path).is_ok_and(|found| FileType::from_raw_mode(found.st_mode) != FileType::RegularFile)
+    storage::find_itself(path).is_ok_and(|found| found.name_kind() != NameKind::File)
 }
 
 fn copy(
     path: &Path,
     expected: FileState,
-    into: BorrowedFd<'_>,
+    into: &File,
     rest: Rest,
     on: &dyn Observer,
 ) -> Result<Fetched, Failure> {
@@ -74,8 +62,7 @@ fn copy(
     while let Some(bytes) = source.next(&mut buffer, expected.size)? {
         hasher.update(bytes);
         let offset = source.offset - bytes.len() as u64;
-        write(into, bytes, offset)
-            .map_err(|errno| source.failure(Cause::Destination(errno.raw_os_error())))?;
+        write(into, bytes, offset).map_err(|error| source.not_kept(&error))?;
         if on.is_cancelled() {
             return Err(source.failure(Cause::Cancelled));
         }
@@ -93,9 +80,9 @@ pub(super) fn read(
     let mut source = Source::open(path, on)?;
     let (kind, state) = source.state(Ask::Client)?;
     match kind {
-        FileType::RegularFile if state.size <= limit => {}
-        FileType::RegularFile => return Err(source.failure(Cause::TooLarge)),
-        FileType::Directory => return Err(source.failure(Cause::IsADirectory)),
+        NameKind::File if state.size <= limit => {}
+        NameKind::File => return Err(source.failure(Cause::TooLarge)),
+        NameKind::Directory => return Err(source.failure(Cause::IsADirectory)),
         // Whoever asks for a fifo's content has seen a file there.
         _ => return Err(source.failure(Cause::Changed)),
     }
@@ -130,7 +117,7 @@ fn read_part(
     let mut filled = 0;
     while filled < content.len() {
         let at = bytes.start + filled as u64;
-        let got = retry_on_intr(|| pread(&source.file, &mut content[filled..], at))
+        let got = storage::read_at(&source.file, &mut content[filled..], at)
             .map_err(Failure::at(path))?;
         on.count(Operation::Read(got as u64));
         if got == 0 {
@@ -147,7 +134,7 @@ fn read_part(
 struct Source<'a> {
     path: &'a Path,
     on: &'a dyn Observer,
-    file: OwnedFd,
+    file: File,
     offset: u64,
     reads: u64,
     ended: bool,
@@ -155,7 +142,8 @@ struct Source<'a> {
 
 impl<'a> Source<'a> {
     fn open(path: &'a Path, on: &'a dyn Observer) -> Result<Self, Failure> {
-        let file = open_with(path, OFlags::NONBLOCK, on)?;
+        on.count(Operation::Open);
+        let file = storage::open_file(path).map_err(Failure::at(path))?;
         Ok(Self { path, on, file, offset: 0, reads: 0, ended: false })
     }
 
@@ -163,13 +151,19 @@ impl<'a> Source<'a> {
         Failure::new(self.path, cause)
     }
 
-    fn state(&self, ask: Ask) -> Result<(FileType, FileState), Failure> {
-        status::state(self.file.as_fd(), ask, self.on).map_err(Failure::at(self.path))
+    /// The file that should take the bytes did not.
+    fn not_kept(&self, error: &io::Error) -> Failure {
+        self.failure(Cause::Destination(error.raw_os_error().unwrap_or(storage::FAILED)))
+    }
+
+    fn state(&self, ask: Ask) -> Result<(NameKind, FileState), Failure> {
+        self.on.count(Operation::Stat);
+        storage::state(&self.file, ask).map_err(Failure::at(self.path))
     }
 
     fn must_be(&self, expected: FileState, ask: Ask) -> Result<(), Failure> {
         let (kind, state) = self.state(ask)?;
-        let same = kind == FileType::RegularFile && state == expected;
+        let same = kind == NameKind::File && state == expected;
         if same { Ok(()) } else { Err(self.failure(Cause::Changed)) }
     }
 
@@ -181,7 +175,7 @@ impl<'a> Source<'a> {
         }
         // Cannot be 0: the end is noticed with or before the byte after the last.
         let want = (size + 1 - self.offset).min(buffer.len() as u64) as usize;
-        let got = retry_on_intr(|| pread(&self.file, &mut buffer[..want], self.offset))
+        let got = storage::read_at(&self.file, &mut buffer[..want], self.offset)
             .map_err(Failure::at(self.path))?;
         self.on.count(Operation::Read(got as u64));
         self.reads += 1;
@@ -198,12 +192,12 @@ impl<'a> Source<'a> {
 /// is lent by a host those are often not there yet: twice as slow on such machines.
 const SLICE: usize = 32 << 10;
 
-fn write(into: BorrowedFd<'_>, mut bytes: &[u8], mut offset: u64) -> Result<(), Errno> {
+fn write(into: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
     while !bytes.is_empty() {
         let slice = &bytes[..bytes.len().min(SLICE)];
-        let done = retry_on_intr(|| pwrite(into, slice, offset))?;
+        let done = storage::write_at(into, slice, offset)?;
         if done == 0 {
-            return Err(Errno::IO);
+            return Err(io::ErrorKind::WriteZero.into());
         }
         bytes = &bytes[done..];
         offset += done as u64;

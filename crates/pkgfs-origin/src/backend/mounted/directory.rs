@@ -5,11 +5,7 @@
 //! names: if it changes meanwhile, they are the older ones, and the change shows.
 
 use std::{
-    ffi::{CStr, OsStr},
-    os::{
-        fd::{AsFd, BorrowedFd},
-        unix::ffi::OsStrExt,
-    },
+    io,
     path::{Path, PathBuf},
     sync::{
         OnceLock,
@@ -18,18 +14,13 @@ use std::{
     thread,
 };
 
-use pkgfs_manifest::{Attributes, Entry, Kind, Listing};
-use rustix::{
-    fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, fstat, open, readlinkat, stat, statat},
-    io::Errno,
-};
+use pkgfs_manifest::{Attributes, Entry, Kind, Listing, os_name};
 
-use super::{PLACE, open_with, reached, resolve, status};
 use crate::{
-    Failure, LinkBounds,
-    backend::{Names, Observer, Operation},
+    Cause, Failure, LinkBounds,
+    backend::{Found, Named, Names, Observer, Operation},
     links::{ByTarget, ByText, Place, by_target, by_text, outside},
-    reach::through,
+    sys::storage::{self, Directory, Name, name_bytes},
 };
 
 /// Entries for which one more thread is worth its start.
@@ -40,33 +31,39 @@ const MOST_THREADS: usize = 16;
 const TOLD: usize = 256;
 
 pub(super) fn names(dir: &Path, on: &dyn Observer) -> Result<Names, Failure> {
-    let fd = open_with(dir, OFlags::DIRECTORY, on)?;
+    let place = open(dir, on)?;
     let mut names = Vec::new();
-    for (name, kind) in entries(fd.as_fd(), dir, on)? {
+    for Named { name, kind, found } in entries(&place, dir, on)? {
         let kind = match kind {
-            FileType::Unknown => match look_at(fd.as_fd(), &name, on) {
-                Err(Errno::NOENT) => continue,
-                found => status::name_kind(&found.map_err(Failure::at(dir))?),
+            Some(kind) => kind,
+            None => match look_at(&place, &name, found, on) {
+                Err(error) if storage::is_gone(&error) => continue,
+                found => found.map_err(Failure::at(dir))?.name_kind(),
             },
-            known => status::name_kind_of(known),
         };
-        names.push((name.to_bytes().into(), kind));
+        names.push((name_bytes(&name).into(), kind));
     }
     Ok(names)
 }
 
+fn open(dir: &Path, on: &dyn Observer) -> Result<Directory, Failure> {
+    on.count(Operation::Open);
+    Directory::open(dir).map_err(Failure::at(dir))
+}
+
 pub(super) fn list(dir: &Path, bounds: &LinkBounds, on: &dyn Observer) -> Result<Listing, Failure> {
-    let fd = open_with(dir, OFlags::DIRECTORY, on)?;
+    let opened = open(dir, on)?;
     on.count(Operation::Stat);
-    let own = fstat(&fd).map_err(Failure::at(dir))?;
-    let names = entries(fd.as_fd(), dir, on)?;
+    let mut own = opened.attributes().map_err(Failure::at(dir))?;
+    let names = entries(&opened, dir, on)?;
     let (anchor, below) = match dir.strip_prefix(&bounds.anchor) {
         Ok(below) => (&*bounds.anchor, below),
         Err(_) => (dir, Path::new("")),
     };
     let place = Place { anchor, below };
-    let reader = Reader { fd: fd.as_fd(), dir, bounds, place, anchor: OnceLock::new(), on };
-    let threads = (names.len() / PER_THREAD).clamp(1, MOST_THREADS);
+    let reader = Reader { opened: &opened, dir, bounds, place, anchor: OnceLock::new(), on };
+    let unseen = names.iter().filter(|named| named.found.is_none()).count();
+    let threads = (unseen / PER_THREAD).clamp(1, MOST_THREADS);
     let next = AtomicUsize::new(0);
     let work = || reader.take_turns(&names, &next);
     let found = thread::scope(|scope| {
@@ -77,46 +74,40 @@ pub(super) fn list(dir: &Path, bounds: &LinkBounds, on: &dyn Observer) -> Result
             theirs.map(|found| found.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         [mine].into_iter().chain(theirs).collect::<Result<Vec<_>, _>>()
     })?;
-    let mut own = status::attributes(&own);
     if below.as_os_str().is_empty() {
-        own = reached(fd.as_fd(), own, on).map_err(Failure::at(dir))?;
+        own = opened.reached(own, on).map_err(Failure::at(dir))?;
     }
     Ok(Listing::new(own, found.into_iter().flatten().collect()))
 }
 
-/// Bytes of entries asked for at a time: each time is a round trip to storage.
-const AT_ONCE: usize = 256 << 10;
-
 /// Names in a directory and what it says they are.
-fn entries(
-    fd: BorrowedFd<'_>,
-    path: &Path,
-    on: &dyn Observer,
-) -> Result<Vec<(Box<CStr>, FileType)>, Failure> {
+fn entries(place: &Directory, path: &Path, on: &dyn Observer) -> Result<Vec<Named<Name>>, Failure> {
     on.count(Operation::List);
-    let mut names = Vec::new();
-    let mut buffer = Vec::with_capacity(AT_ONCE);
-    let mut dir = RawDir::new(fd, buffer.spare_capacity_mut());
-    while let Some(entry) = dir.next() {
-        let entry = entry.map_err(Failure::at(path))?;
-        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-            names.push((entry.file_name().into(), entry.file_type()));
-            if names.len() % TOLD == 0 {
-                on.alive();
-            }
+    let more = |so_far: usize| {
+        if so_far.is_multiple_of(TOLD) {
+            on.alive();
         }
-    }
-    Ok(names)
+    };
+    place.names(more).map_err(Failure::at(path))
 }
 
-fn look_at(fd: BorrowedFd<'_>, name: &CStr, on: &dyn Observer) -> Result<Stat, Errno> {
+/// What has this name; storage is asked where the directory did not tell.
+fn look_at(
+    place: &Directory,
+    name: &Name,
+    told: Option<Found>,
+    on: &dyn Observer,
+) -> io::Result<Found> {
+    if let Some(found) = told {
+        return Ok(found);
+    }
     on.count(Operation::Stat);
-    statat(fd, name, AtFlags::SYMLINK_NOFOLLOW)
+    place.look_at(name)
 }
 
 /// Looks at the entries of one directory.
 struct Reader<'a> {
-    fd: BorrowedFd<'a>,
+    opened: &'a Directory,
     dir: &'a Path,
     bounds: &'a LinkBounds,
     place: Place<'a>,
@@ -127,14 +118,11 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Takes names that no other thread has taken.
-    fn take_turns(
-        &self,
-        names: &[(Box<CStr>, FileType)],
-        next: &AtomicUsize,
-    ) -> Result<Vec<Entry>, Failure> {
+    fn take_turns(&self, names: &[Named<Name>], next: &AtomicUsize) -> Result<Vec<Entry>, Failure> {
         let mut found = Vec::new();
-        while let Some((name, _)) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
-            found.extend(self.entry(name).map_err(|errno| self.failure(name, errno))?);
+        while let Some(named) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let entry = self.entry(named).map_err(|error| self.failure(&named.name, error));
+            found.extend(entry?);
             if found.len() % TOLD == 0 {
                 self.on.alive();
             }
@@ -142,52 +130,59 @@ impl Reader<'_> {
         Ok(found)
     }
 
-    fn failure(&self, name: &CStr, errno: Errno) -> Failure {
-        Failure::at(&self.dir.join(OsStr::from_bytes(name.to_bytes())))(errno)
+    fn failure(&self, name: &Name, error: io::Error) -> Failure {
+        Failure::at(&self.path(name))(error)
+    }
+
+    fn path(&self, name: &Name) -> PathBuf {
+        let name = os_name::name_from(name_bytes(name).into());
+        name.map_or_else(|| self.dir.to_owned(), |name| self.dir.join(name))
     }
 
     /// The entry of this name, unless it has vanished.
-    fn entry(&self, name: &CStr) -> Result<Option<Entry>, Errno> {
-        let found = match look_at(self.fd, name, self.on) {
-            Err(Errno::NOENT) => return Ok(None),
-            found => found?,
-        };
-        let attributes = status::attributes(&found);
-        let shown = match status::kind(&found) {
+    fn entry(&self, named: &Named<Name>) -> io::Result<Option<Entry>> {
+        let Named { name, found, .. } = named;
+        let Found { kind, attributes, .. } =
+            match look_at(self.opened, name, found.clone(), self.on) {
+                Err(error) if storage::is_gone(&error) => return Ok(None),
+                found => found?,
+            };
+        let shown = match kind {
             Some(kind) => Some(Shown { kind, attributes, source: None }),
             None => self.link(name, attributes)?,
         };
         Ok(shown.map(|Shown { kind, attributes, source }| Entry {
-            name: name.to_bytes().into(),
+            name: name_bytes(name).into(),
             kind,
             attributes,
             source,
         }))
     }
 
-    fn link(&self, name: &CStr, mut attributes: Attributes) -> Result<Option<Shown>, Errno> {
+    fn link(&self, name: &Name, mut attributes: Attributes) -> io::Result<Option<Shown>> {
         self.on.count(Operation::Resolve);
-        let text = match readlinkat(self.fd, name, Vec::new()) {
+        let text = match self.opened.link(name) {
             // Vanished, or replaced by something that is no link: read again later,
             // since the directory's mtime has changed.
-            Err(Errno::NOENT | Errno::INVAL) => return Ok(None),
+            Err(error) if storage::is_gone(&error) || storage::is_no_link(&error) => {
+                return Ok(None);
+            }
             // Storage does not say where it leads (sshfs: `contain_symlinks`, the default).
             // That is no reason to lose the directory: whoever follows it asks there.
-            Err(Errno::ACCESS | Errno::PERM) => {
-                let link = self.dir.join(OsStr::from_bytes(name.to_bytes()));
-                let link: Box<[u8]> = link.as_os_str().as_bytes().into();
+            Err(error) if self.is_denied(&error) => {
+                let link = bytes(&self.path(name));
                 attributes.size = link.len() as u64;
                 return Ok(Some(Shown { kind: Kind::Link(link), attributes, source: None }));
             }
             text => text?,
         };
-        let target = Path::new(OsStr::from_bytes(text.to_bytes()));
+        let target = Path::new(&text);
         let shown = match by_text(self.place, target) {
-            ByText::Keep => text.to_bytes().into(),
+            ByText::Keep => bytes(target),
             ByText::Link(link) => link,
             ByText::Ask => match self.follow(target)? {
                 Followed::Link(link) => link,
-                Followed::Dangling => text.to_bytes().into(),
+                Followed::Dangling => bytes(target),
                 Followed::InPlace(shown) => return Ok(Some(shown)),
             },
         };
@@ -195,24 +190,26 @@ impl Reader<'_> {
         Ok(Some(Shown { kind: Kind::Link(shown), attributes, source: None }))
     }
 
-    fn follow(&self, text: &Path) -> Result<Followed, Errno> {
-        let target = match resolve(&self.dir.join(text), self.on) {
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => {
-                return Ok(Followed::Dangling);
-            }
+    fn is_denied(&self, error: &io::Error) -> bool {
+        storage::cause(error, self.dir) == Cause::Denied
+    }
+
+    fn follow(&self, text: &Path) -> io::Result<Followed> {
+        let target = match self.resolve(&self.dir.join(text)) {
+            Err(error) if storage::leads_nowhere(&error) => return Ok(Followed::Dangling),
             // Not ours to follow: the caller may be let in.
-            Err(Errno::ACCESS | Errno::PERM) => {
+            Err(error) if self.is_denied(&error) => {
                 let path = outside(self.anchor()?, self.place.below, text, None);
-                return Ok(Followed::Link(path.as_os_str().as_bytes().into()));
+                return Ok(Followed::Link(bytes(&path)));
             }
             target => target?,
         };
         self.on.count(Operation::Stat);
-        let found = match stat(&target) {
-            Err(Errno::NOENT) => return Ok(Followed::Dangling),
+        let found = match storage::find(&target) {
+            Err(error) if storage::is_gone(&error) => return Ok(Followed::Dangling),
             found => found?,
         };
-        let kind = status::kind(&found).unwrap_or(Kind::File);
+        let kind = found.kind.clone().unwrap_or(Kind::File);
         let is_dir = kind == Kind::Directory;
         Ok(match by_target(self.bounds, self.anchor()?, self.place.below, text, &target, is_dir) {
             ByTarget::Link(link) => Followed::Link(link),
@@ -226,31 +223,28 @@ impl Reader<'_> {
             }
             ByTarget::InPlace => Followed::InPlace(Shown {
                 kind,
-                attributes: self.shown_in_place(&target, &found)?,
-                source: Some(target.as_os_str().as_bytes().into()),
+                attributes: storage::reach_in_place(&target, &found, self.on)?,
+                source: Some(bytes(&target)),
             }),
         })
     }
 
-    /// What lies at a canonical path, for those who come through all that is above it.
-    fn shown_in_place(&self, target: &Path, found: &Stat) -> Result<Attributes, Errno> {
-        let own = status::attributes(found);
-        if status::kind(found) == Some(Kind::Directory) {
-            return reached(open(target, PLACE, Mode::empty())?.as_fd(), own, self.on);
-        }
-        let above = open(target.parent().unwrap_or(target), PLACE, Mode::empty())?;
-        self.on.count(Operation::Stat);
-        let own = through(&status::attributes(&fstat(&above)?), own);
-        reached(above.as_fd(), own, self.on)
-    }
-
-    fn anchor(&self) -> Result<&Path, Errno> {
+    fn anchor(&self) -> io::Result<&Path> {
         if let Some(anchor) = self.anchor.get() {
             return Ok(anchor);
         }
-        let anchor = resolve(self.place.anchor, self.on)?;
+        let anchor = self.resolve(self.place.anchor)?;
         Ok(self.anchor.get_or_init(|| anchor))
     }
+
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        self.on.count(Operation::Resolve);
+        storage::resolve(path)
+    }
+}
+
+fn bytes(path: &Path) -> Box<[u8]> {
+    os_name::path_bytes(path).into()
 }
 
 /// How an entry is shown.

@@ -1,7 +1,5 @@
-//! Which file system a path lies on, without touching it: by the list of what is mounted
-//! (`/proc/self/mountinfo`, proc(5)), which is read without a question to any of them.
-//!
-//! Paths are compared as they are spelled. Where there is no such list, all is one file system.
+//! What is mounted (`/proc/self/mountinfo`, proc(5)), which is read without a question to any file
+//! system. Where there is no such list, all is one file system.
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path, sync::Arc};
 
@@ -12,7 +10,6 @@ pub(crate) struct Mounts {
     /// The longest first.
     points: Vec<Arc<Path>>,
 }
-
 impl Mounts {
     /// Looks at what is mounted.
     pub(crate) fn look() -> Self {
@@ -27,13 +24,13 @@ impl Mounts {
     }
 
     /// Where the file system is mounted that holds this path.
-    pub(crate) fn of(&self, path: &Path) -> &Arc<Path> {
+    pub(crate) fn of(&self, path: &Path) -> Arc<Path> {
         let path = path.as_os_str().as_bytes();
         let holds = |point: &&Arc<Path>| {
             let rest = path.strip_prefix(point.as_os_str().as_bytes());
             rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
         };
-        self.points.iter().find(holds).unwrap_or(&self.root)
+        Arc::clone(self.points.iter().find(holds).unwrap_or(&self.root))
     }
 }
 
