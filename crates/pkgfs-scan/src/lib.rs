@@ -45,6 +45,7 @@ mod reading;
 mod root;
 mod rules;
 mod scan;
+mod sys;
 mod workers;
 
 pub use pkgfs_rez::Format;

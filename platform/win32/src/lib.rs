@@ -15,6 +15,7 @@ pub mod identity;
 pub mod locking;
 pub mod ownership;
 pub mod passing;
+pub mod paths;
 pub mod process;
 pub mod sparse;
 mod wide;
