@@ -33,7 +33,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let retries = if options.nextest.is_empty() { "--retries=1" } else { "--retries=0" };
     process::run(
         cargo(&["nextest", "run", "--workspace", retries])
-            .args(["--test-threads", &at_once()])
+            .env("NEXTEST_TEST_THREADS", at_once())
             .args(&options.nextest)
             .env("PATH", tools::search_path()),
     )?;
