@@ -10,11 +10,15 @@ use clap::Args;
 
 use crate::process::{self, cargo};
 use crate::setup::{self, tools};
+use crate::windows::{self, Platform};
 use crate::{bench, model, wheel};
 
 /// What to run.
 #[derive(Args)]
 pub(crate) struct Options {
+    /// Tests of another platform instead: of Windows, under Wine.
+    #[arg(value_enum)]
+    platform: Option<Platform>,
     /// Passed on to `cargo nextest run`, for example a filter.
     #[arg(last = true)]
     nextest: Vec<String>,
@@ -23,6 +27,9 @@ pub(crate) struct Options {
 /// Sets up, builds the binaries that tests start, and runs tests, documentation examples,
 /// schedules of the view, and the benchmark for its counts.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.platform == Some(Platform::Windows) {
+        return windows::test(&options.nextest);
+    }
     setup::run()?;
     // Whole-system tests start these from the target directory; cargo builds only the binaries of
     // the package under test.
