@@ -91,6 +91,17 @@ fn a_directory_made_here_is_full_and_the_provider_is_not_asked_for_what_is_in_it
 }
 
 #[test]
+fn a_full_directory_that_is_marked_is_projected_from_then_on() {
+    let root = Root::new(&[("d\\x", b"projected")]);
+    root.volume.create_directory(&Asker::default(), 1, &at("mine")).unwrap();
+    root.provider.add("mine\\x", b"projected");
+    root.volume.mark(&at("mine"), Default::default()).unwrap();
+    assert_eq!(root.names("mine"), ["x"]);
+    let again = root.volume.mark(&at("mine"), Default::default());
+    assert_eq!(again, Err(Code::REPARSE_POINT_ENCOUNTERED));
+}
+
+#[test]
 fn a_small_buffer_is_refilled_and_a_longer_name_gets_a_larger_one() {
     let long = "n".repeat(240);
     let names: Vec<String> = (0..9).map(|number| format!("{number}{long}")).collect();
