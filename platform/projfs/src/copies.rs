@@ -130,7 +130,7 @@ impl Provider {
     fn own_doing(&self, path: &std::path::Path) -> Option<crate::own::Doing> {
         let below = path.strip_prefix(self.ground.root()).ok()?;
         let names: Option<Vec<&str>> = below.iter().map(std::ffi::OsStr::to_str).collect();
-        names.map(|names| self.own.doing(&names))
+        names.map(|names| self.own.doing(&names, crate::own::What::Look))
     }
 }
 

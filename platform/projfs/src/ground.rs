@@ -10,7 +10,7 @@ use std::{
 
 use pkgfs_view::Timestamp;
 
-use crate::own::{Doing, Own};
+use crate::own::{Doing, Own, What};
 
 /// Links from `<inc>` to a tree.
 pub(crate) trait Links: Send + Sync + 'static {
@@ -51,13 +51,21 @@ impl Ground {
         names.iter().fold(self.root.clone(), |path, name| path.join(name))
     }
 
-    fn doing(&self, names: &[&str]) -> Doing {
-        self.own.doing(names)
+    fn looking(&self, names: &[&str]) -> Doing {
+        self.own.doing(names, What::Look)
+    }
+
+    fn changing(&self, names: &[&str]) -> Doing {
+        self.own.doing(names, What::Change)
+    }
+
+    fn changing_below(&self, names: &[&str]) -> Doing {
+        self.own.doing(names, What::ChangeBelow)
     }
 
     /// What is there.
     pub(crate) fn there(&self, names: &[&str]) -> io::Result<There> {
-        let _doing = self.doing(names);
+        let _doing = self.looking(names);
         let path = self.path(names);
         if let Some(target) = self.links.target(&path)? {
             return Ok(There::Link(target));
@@ -72,7 +80,7 @@ impl Ground {
 
     /// The names that are on disk in a directory; none if there is no directory.
     pub(crate) fn names(&self, names: &[&str]) -> io::Result<Vec<String>> {
-        let _doing = self.doing(names);
+        let _doing = self.looking(names);
         let entries = match fs::read_dir(self.path(names)) {
             Err(error) if is_missing(&error) => return Ok(Vec::new()),
             entries => entries?,
@@ -86,7 +94,7 @@ impl Ground {
     }
 
     pub(crate) fn make_directory(&self, names: &[&str]) -> io::Result<()> {
-        let _doing = self.doing(names);
+        let _doing = self.changing(names);
         match fs::create_dir(self.path(names)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             made => made,
@@ -95,7 +103,7 @@ impl Ground {
 
     pub(crate) fn read(&self, names: &[&str], most: u64) -> io::Result<Vec<u8>> {
         use io::Read;
-        let _doing = self.doing(names);
+        let _doing = self.looking(names);
         let mut bytes = Vec::new();
         fs::File::open(self.path(names))?.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)
@@ -109,7 +117,7 @@ impl Ground {
         mtime: Timestamp,
     ) -> io::Result<()> {
         use io::Write;
-        let _doing = self.doing(names);
+        let _doing = self.changing(names);
         let mut file = match fs::File::create_new(self.path(names)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
             made => made?,
@@ -119,7 +127,7 @@ impl Ground {
     }
 
     pub(crate) fn mtime(&self, names: &[&str]) -> io::Result<Timestamp> {
-        let _doing = self.doing(names);
+        let _doing = self.looking(names);
         let at = fs::symlink_metadata(self.path(names))?.modified()?;
         let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Ok(Timestamp { secs: since.as_secs().cast_signed(), nanos: since.subsec_nanos() })
@@ -127,36 +135,36 @@ impl Ground {
 
     /// Removes a file; that there is none is no failure.
     pub(crate) fn remove_file(&self, names: &[&str]) -> io::Result<()> {
-        let _doing = self.doing(names);
+        let _doing = self.changing(names);
         unless_missing(fs::remove_file(self.path(names)))
     }
 
     /// Removes an empty directory; that there is none is no failure.
     pub(crate) fn remove_directory(&self, names: &[&str]) -> io::Result<()> {
-        let _doing = self.doing(names);
+        let _doing = self.changing(names);
         unless_missing(fs::remove_dir(self.path(names)))
     }
 
     /// Removes a directory of full files, with all that is in it. Links in it are not followed.
     pub(crate) fn remove_tree(&self, names: &[&str]) -> io::Result<()> {
-        let _doing = self.doing(names);
+        let _doing = self.changing_below(names);
         unless_missing(fs::remove_dir_all(self.path(names)))
     }
 
     pub(crate) fn rename(&self, from: &[&str], to: &[&str]) -> io::Result<()> {
-        let (_from, _to) = (self.doing(from), self.doing(to));
+        let (_from, _to) = (self.changing_below(from), self.changing_below(to));
         fs::rename(self.path(from), self.path(to))
     }
 
     /// Has a link at a place lead to another; what is there otherwise must be gone before.
     pub(crate) fn link(&self, names: &[&str], target: &[&str]) -> io::Result<()> {
-        let _doing = self.doing(names);
+        let _doing = self.changing(names);
         self.links.make(&self.path(names), &self.path(target))
     }
 
     /// Removes a link; that there is none is no failure.
     pub(crate) fn unlink(&self, names: &[&str]) -> io::Result<()> {
-        let _doing = self.doing(names);
+        let _doing = self.changing(names);
         unless_missing(self.links.remove(&self.path(names)))
     }
 }

@@ -253,7 +253,7 @@ impl Provider {
             let place = place(name);
             let place: Vec<&str> = place.iter().map(String::as_str).collect();
             // A file that was removed before may have left a mark that hides this one.
-            if !before.contains(name) {
+            if matches!(self.ground.there(&place), Ok(There::Nothing)) {
                 let _ = self.projection.delete_tombstone(&joined(place.iter().copied()));
             }
             failed(name, self.ground.write_new(&place, &file.bytes, file.mtime));

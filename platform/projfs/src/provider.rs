@@ -219,7 +219,7 @@ impl Answers for Arc<Provider> {
         event: Event,
         destination: Option<Wide>,
     ) -> Outcome {
-        if self.own.covers(request.pid, &request.path) {
+        if self.own.changes(request.pid, &request.path) {
             return Ok(());
         }
         let provider = Arc::clone(self);

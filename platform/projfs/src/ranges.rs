@@ -19,7 +19,7 @@ pub(crate) fn pieces(
     let unit = u64::from(alignment).max(1);
     let start = (offset.min(size) / unit) * unit;
     let end = offset.saturating_add(length).min(size);
-    let end = if end <= start { start } else { end.div_ceil(unit).saturating_mul(unit).min(size) };
+    let end = if end <= offset { start } else { end.div_ceil(unit).saturating_mul(unit).min(size) };
     // A piece is whole units, and at least one.
     let piece = (PIECE / unit).max(1) * unit;
     (0..).map_while(move |n: u64| {

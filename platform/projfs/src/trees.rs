@@ -15,6 +15,7 @@ use pkgfs_view::NodeId;
 
 use crate::{
     names::{Wide, readable},
+    own::What,
     path::{TREES, Tree},
     provider::Provider,
 };
@@ -75,7 +76,7 @@ impl Provider {
 
     /// Takes placeholders of a tree away; how many are in use.
     fn take_away(&self, tree: Tree) -> usize {
-        let _doing = self.own.doing(&[TREES, &tree.to_string()]);
+        let _doing = self.own.doing(&[TREES, &tree.to_string()], What::ChangeBelow);
         let paths = self.trees.made.lock().remove(&tree).unwrap_or_default();
         let mut left = Vec::new();
         for (path, node) in paths.into_iter().rev() {
@@ -106,7 +107,7 @@ impl Provider {
     /// Takes away what is on disk in a directory that was projected, and the directory; whether that
     /// went.
     pub(crate) fn sweep(&self, names: &[&str]) -> bool {
-        let _doing = self.own.doing(names);
+        let _doing = self.own.doing(names, What::ChangeBelow);
         sweep(&*self.projection, &self.ground, names)
     }
 

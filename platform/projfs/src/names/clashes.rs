@@ -109,7 +109,7 @@ mod tests {
     fn of_names_that_differ_in_case_the_one_without_capitals_keeps_its_own() {
         assert_eq!(
             texts(&["FOO", "Foo", "foo"]),
-            ["foo", "\u{F000}F\u{F000}O\u{F000}O", "\u{F000}Foo"]
+            ["foo", "\u{F000}Foo", "\u{F000}F\u{F000}O\u{F000}O"]
         );
         assert_eq!(texts(&["Foo", "FOO"]), ["FOO", "\u{F000}Foo"]);
     }
