@@ -11,6 +11,8 @@
 mod attributes;
 mod digest;
 mod listing;
+pub mod os_name;
+mod sys;
 
 pub use attributes::{Attributes, FileState, Timestamp};
 pub use digest::{BlobDigest, NotADigest};

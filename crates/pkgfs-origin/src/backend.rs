@@ -4,11 +4,12 @@
 //! [`Observer`] what it does on storage and how it gets on, so that a long copy is
 //! not taken for a hang. `tests/conformance.rs` says what every backend must do.
 
-mod posix;
+mod found;
+mod mounted;
 
 use std::{
+    fs::File,
     ops::Range,
-    os::fd::{BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -17,7 +18,8 @@ use pkgfs_manifest::{FileState, Listing};
 
 pub use crate::counters::Operation;
 use crate::{Failure, Fetched, LinkBounds, NameKind, Rest, Stat};
-pub use posix::Posix;
+pub(crate) use found::{Ask, Found, Named};
+pub use mounted::Mounted;
 
 /// The names in a directory and what they are.
 pub type Names = Vec<(Box<[u8]>, NameKind)>;
@@ -56,7 +58,7 @@ pub trait Observer: Sync {
     fn is_cancelled(&self) -> bool;
     /// A file of storage is done with. Closing it may be one more round trip, which need
     /// not hold up the answer.
-    fn done_with(&self, file: OwnedFd) {
+    fn done_with(&self, file: File) {
         drop(file);
     }
     /// How long nobody has waited for anything, of this request or another: what nobody
@@ -165,7 +167,7 @@ pub trait Backend: Send + Sync {
         &self,
         path: &Path,
         expected: FileState,
-        into: BorrowedFd<'_>,
+        into: &File,
         rest: Rest,
         on: &dyn Observer,
     ) -> Result<Fetched, Failure>;

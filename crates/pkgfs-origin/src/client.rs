@@ -3,13 +3,12 @@
 //! Each call hands a [`Job`] to one supervisor task and waits for its
 //! answer. The supervisor alone knows the worker: it gives it as many requests as it
 //! has threads, keeps their deadlines and replaces it ([`supervisor`]), by rules that
-//! are a state machine of their own ([`schedule`]); what is silent is told apart by file system
-//! ([`mounts`]). Processes are started and reaped
+//! are a state machine of their own ([`schedule`]); what is silent is told apart by file system.
+//! Processes are started and reaped
 //! in [`process`], and talked to in [`conversation`].
 
 mod conversation;
 mod job;
-mod mounts;
 #[cfg(feature = "played")]
 pub(crate) mod played;
 mod process;
@@ -17,20 +16,20 @@ mod schedule;
 mod supervisor;
 
 use std::{
+    fs::File,
     ops::Range,
-    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use pkgfs_manifest::{FileState, Listing};
-use rustix::io::Errno;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Counters, Fetched, LinkBounds, OriginError, OriginSettings, Rest, Stat,
     backend::{Names, Xattrs},
     protocol::{Body, Request},
+    sys::storage::NONSENSE,
 };
 use job::{Answer, Follower, Job, Reply, Wish, Wishes};
 use supervisor::{Event, Supervisor};
@@ -181,7 +180,7 @@ impl Origin {
     /// caller's that nobody else fills. What nobody asks for follows as `rest` says. While
     /// nobody waits for any of it, the copy is not counted among the requests under way.
     /// Dropping the [`Fetch`] abandons it.
-    pub fn fetch(&self, path: &Path, expected: FileState, into: OwnedFd, rest: Rest) -> Fetch {
+    pub fn fetch(&self, path: &Path, expected: FileState, into: File, rest: Rest) -> Fetch {
         let (placed, told) = mpsc::unbounded_channel();
         let wishes = Arc::<Mutex<Wishes>>::default();
         let (done, answer) = oneshot::channel();
@@ -227,7 +226,7 @@ impl Origin {
 
 /// The worker answered something else than was asked.
 fn nonsense(path: &Path) -> OriginError {
-    OriginError::Io { path: path.to_owned(), errno: Errno::PROTO.raw_os_error() }
+    OriginError::Io { path: path.to_owned(), errno: NONSENSE }
 }
 
 /// A copy under way.

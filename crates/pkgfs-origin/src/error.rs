@@ -10,10 +10,9 @@ use std::{
     time::Duration,
 };
 
-use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::path_bytes;
+use crate::{protocol::path_bytes, sys::storage};
 
 /// A request that a backend could not fulfil.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,9 +41,9 @@ pub enum Cause {
     TooLarge,
     /// Nobody waits for it any more.
     Cancelled,
-    /// The local file that should take the bytes failed, with this errno.
+    /// The local file that should take the bytes failed, with this error of the system.
     Destination(i32),
-    /// Storage failed with this errno.
+    /// Storage failed with this error of the system.
     Io(i32),
 }
 
@@ -54,19 +53,8 @@ impl Failure {
     }
 
     /// The failure of a system call on `path` at origin.
-    pub(crate) fn at(path: &Path) -> impl Fn(Errno) -> Self + '_ {
-        move |errno| {
-            let cause = match errno {
-                Errno::NOENT => Cause::NotFound,
-                Errno::ACCESS | Errno::PERM => Cause::Denied,
-                Errno::NOTDIR => Cause::NotADirectory,
-                Errno::ISDIR => Cause::IsADirectory,
-                // NFS: what was open is gone from the server.
-                Errno::STALE => Cause::Changed,
-                other => Cause::Io(other.raw_os_error()),
-            };
-            Self::new(path, cause)
-        }
+    pub(crate) fn at(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
+        move |error| Self::new(path, storage::cause(&error, path))
     }
 }
 

@@ -3,7 +3,7 @@
 //! A thread that waits for a hung network file system cannot be killed, and keeps its
 //! process, its locks and its descriptors alive. So origin is read by a *worker
 //! process*, which holds neither the store's lock nor the mount. [`Origin`] sends it
-//! requests in batches over a socket, with the descriptors of the files it shall
+//! requests in batches through a channel, with the files it shall
 //! fill; a worker that dies or stops answering is killed, left behind if it cannot
 //! die, and replaced. What runs inside the worker is [`worker::main`], over a
 //! [`backend::Backend`], one file per kind of storage.
@@ -26,8 +26,8 @@ mod error;
 pub mod fuzzing;
 mod links;
 mod protocol;
-mod reach;
 mod settings;
+mod sys;
 pub mod worker;
 
 #[cfg(feature = "played")]

@@ -18,13 +18,16 @@
 
 use std::{
     ffi::OsStr,
-    os::unix::ffi::OsStrExt,
     path::{Component, Path, PathBuf},
 };
 
+use pkgfs_manifest::os_name;
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{path_bytes, paths_bytes};
+use crate::{
+    protocol::{path_bytes, paths_bytes},
+    sys::paths,
+};
 
 /// What decides how a symbolic link is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,9 +93,9 @@ pub(crate) fn by_text(place: Place<'_>, target: &Path) -> ByText {
         return ByText::Ask;
     }
     if target.is_absolute() {
-        return match target.strip_prefix(place.anchor) {
-            Ok(inside) => ByText::Link(relative(place.below, inside)),
-            Err(_) => ByText::Ask,
+        return match paths::below(target, place.anchor) {
+            Some(inside) => ByText::Link(relative(place.below, inside)),
+            None => ByText::Ask,
         };
     }
     let climbs = target.components().filter(|part| *part == Component::ParentDir).count();
@@ -120,15 +123,15 @@ pub(crate) fn by_target(
     target: &Path,
     is_dir: bool,
 ) -> ByTarget {
-    if let Ok(inside) = target.strip_prefix(anchor) {
+    if let Some(inside) = paths::below(target, anchor) {
         return ByTarget::Link(relative(below, inside));
     }
     let outside = || bytes(&outside(anchor, below, text, Some(target)));
     let mut served = bounds.repositories.iter().chain([&bounds.variant_root]);
-    if !served.any(|root| target.starts_with(root)) {
+    if !served.any(|root| paths::below(target, root).is_some()) {
         return ByTarget::Link(outside());
     }
-    let holds = |dir: &Path| dir.starts_with(target);
+    let holds = |dir: &Path| paths::below(dir, target).is_some();
     if is_dir && (holds(&anchor.join(below)) || bounds.passed.iter().any(|dir| holds(dir))) {
         return ByTarget::Loop(outside());
     }
@@ -158,8 +161,13 @@ pub(crate) fn outside(anchor: &Path, below: &Path, text: &Path, target: Option<&
 }
 
 /// Whether `..` stands nowhere but before every name (and not in an absolute path),
-/// so that it can be resolved without knowing which names are links.
+/// so that it can be resolved without knowing which names are links. What begins at a
+/// directory that the text does not name (`\\dir`, `c:dir` on Windows) is not plain either.
 fn is_plain(text: &Path) -> bool {
+    let begins = text.components().next();
+    if !text.is_absolute() && matches!(begins, Some(Component::Prefix(_) | Component::RootDir)) {
+        return false;
+    }
     let names = text.components().skip_while(|part| {
         !text.is_absolute() && matches!(part, Component::ParentDir | Component::CurDir)
     });
@@ -176,7 +184,7 @@ fn relative(from: &Path, to: &Path) -> Box<[u8]> {
 }
 
 fn bytes(path: &Path) -> Box<[u8]> {
-    path.as_os_str().as_bytes().into()
+    os_name::path_bytes(path).into()
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! What client and worker say to each other.
 //!
-//! Both directions of one Unix stream socket carry frames: four bytes of length
-//! (little endian), then that many bytes. A frame to the worker is a postcard-encoded
-//! `Vec<Envelope>`: a batch. The descriptors for its [`Request::Fetch`]es are sent
+//! Both directions of a channel carry frames: four bytes of length (little endian),
+//! then that many bytes. A frame to the worker is a postcard-encoded
+//! `Vec<Envelope>`: a batch. The files for its [`Request::Fetch`]es are sent
 //! with the frame's first byte, in the order of the requests; so whoever has read a
-//! frame has its descriptors. A frame to the client is a postcard-encoded [`Message`]
+//! frame has its files. A frame to the client is a postcard-encoded [`Message`]
 //! followed by raw bytes (a listing, a file's content), which are neither copied nor
 //! looked at before the caller takes them.
 //!
@@ -23,8 +23,8 @@ use crate::{
 
 /// Longest frame either side accepts: a directory of a million long names fits.
 pub(crate) const MAX_FRAME: usize = 512 << 20;
-/// Most descriptors that go with one frame (the kernel takes 253).
-pub(crate) const MAX_DESCRIPTORS: usize = 64;
+/// Most files that go with one frame (Linux takes 253).
+pub(crate) const MAX_FILES: usize = 64;
 
 /// A request and the number its answers carry.
 #[derive(Debug, Serialize, Deserialize)]
@@ -188,41 +188,37 @@ pub(crate) fn frame_length(prefix: [u8; 4]) -> Option<usize> {
 
 /// Paths as the bytes they are: they need not be UTF-8.
 pub(crate) mod path_bytes {
-    use std::{
-        ffi::OsString,
-        os::unix::ffi::{OsStrExt, OsStringExt},
-        path::{Path, PathBuf},
-    };
+    use std::path::{Path, PathBuf};
 
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use pkgfs_manifest::os_name;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
     pub(crate) fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
-        path.as_os_str().as_bytes().serialize(to)
+        os_name::path_bytes(path).serialize(to)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
-        Vec::deserialize(from).map(|bytes| OsString::from_vec(bytes).into())
+        let path = os_name::path_from(Vec::deserialize(from)?);
+        path.ok_or_else(|| D::Error::custom("no path on this system"))
     }
 }
 
 /// Several paths, as [`path_bytes`].
 pub(crate) mod paths_bytes {
-    use std::{
-        ffi::OsString,
-        os::unix::ffi::{OsStrExt, OsStringExt},
-        path::PathBuf,
-    };
+    use std::path::PathBuf;
 
-    use serde::{Deserialize, Deserializer, Serializer};
+    use pkgfs_manifest::os_name;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(crate) fn serialize<S: Serializer>(paths: &[PathBuf], to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(paths.iter().map(|path| path.as_os_str().as_bytes()))
+        to.collect_seq(paths.iter().map(|path| os_name::path_bytes(path)))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Vec<PathBuf>, D::Error> {
-        let paths = Vec::<Vec<u8>>::deserialize(from)?;
-        Ok(paths.into_iter().map(|bytes| OsString::from_vec(bytes).into()).collect())
+        let paths = Vec::<Vec<u8>>::deserialize(from)?.into_iter();
+        let paths = paths.map(os_name::path_from);
+        paths.collect::<Option<_>>().ok_or_else(|| D::Error::custom("no path on this system"))
     }
 }

@@ -2,10 +2,12 @@
 
 use std::{ffi::OsString, time::Duration};
 
+use crate::sys::children;
+
 /// Settings of an [`Origin`](crate::Origin).
 #[derive(Debug, Clone)]
 pub struct OriginSettings {
-    /// The worker's program and arguments. It must call
+    /// The worker's program, by its full path, and arguments. It must call
     /// [`worker::main`](crate::worker::main).
     pub command: Vec<OsString>,
     /// Requests a worker serves at a time, each on a thread of its own.
@@ -19,12 +21,9 @@ pub struct OriginSettings {
 
 impl Default for OriginSettings {
     /// This same program, started again as `origin-worker`.
-    ///
-    /// `/proc/self/exe` is the running program even after an upgrade replaced its
-    /// file.
     fn default() -> Self {
         Self {
-            command: vec!["/proc/self/exe".into(), "origin-worker".into()],
+            command: vec![children::own_program(), "origin-worker".into()],
             parallel: 16,
             deadline: Duration::from_secs(30),
             max_left_behind: 4,

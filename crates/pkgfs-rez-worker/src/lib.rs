@@ -3,18 +3,21 @@
 //! A definition that is a program (`@early`, imports, conditionals) means what rez's Python makes of
 //! it, under the user's own configuration. So rez is asked, in a process of its own that is started
 //! at the first question, kept warm, and replaced when it dies. Each question is answered by a fork
-//! of it, which ends with the answer or with its deadline, and takes along whatever the definition
-//! did and started. Nothing here decides what may be cached; that is rez's answer.
+//! of it, or where the system cannot fork by a process that has been made ready, which ends with the
+//! answer or with its deadline, and takes along whatever the definition did and started. Nothing here
+//! decides what may be cached; that is rez's answer.
 //!
 //! ```text
-//! RezWorker ── one question at a time ── rez-python -c worker.py ── a fork for each question
+//! RezWorker ── one question at a time ── rez-python -c … ── a process for each question
 //! ```
 //!
 //! The invariant: an answer is rez's own to this question, or there is an error that says why not.
 
 mod error;
 mod process;
+mod program;
 mod question;
+mod sys;
 
 use std::{
     sync::{
@@ -29,6 +32,7 @@ use tokio::sync::Mutex;
 
 pub use error::RezError;
 use process::{Process, Reply};
+use program::Manner;
 use question::Question;
 pub use question::{ToldPackage, ToldVariant};
 
@@ -71,6 +75,7 @@ pub struct RezWorker(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     settings: RezWorkerSettings,
+    manner: Manner,
     process: Mutex<Slot>,
     status: std::sync::Mutex<RezWorkerStatus>,
     last_id: AtomicU64,
@@ -88,8 +93,20 @@ impl RezWorker {
     /// Nothing is started before the first question.
     #[must_use]
     pub fn new(settings: RezWorkerSettings) -> Self {
+        Self::in_manner(settings, sys::MANNER)
+    }
+
+    /// One that never forks, as where the system cannot.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_fork(settings: RezWorkerSettings) -> Self {
+        Self::in_manner(settings, sys::WITHOUT_FORK)
+    }
+
+    fn in_manner(settings: RezWorkerSettings, manner: Manner) -> Self {
         Self(Arc::new(Inner {
             settings,
+            manner,
             process: Mutex::default(),
             status: std::sync::Mutex::default(),
             last_id: AtomicU64::new(0),
@@ -211,7 +228,7 @@ impl Inner {
         if left_behind >= MOST_LEFT_BEHIND {
             return Err(RezError::LeftBehind(left_behind));
         }
-        match Process::start(&self.settings.command, &self.left_behind).await {
+        match Process::start(&self.settings.command, self.manner, &self.left_behind).await {
             Ok((process, version)) => {
                 tracing::info!(pid = process.pid(), version, "started a process of rez");
                 slot.failed = None;

@@ -1,7 +1,6 @@
 //! One process of rez, and the conversation with it.
 
 use std::{
-    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -11,14 +10,14 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    process::{Child, ChildStdin, ChildStdout, Command},
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+
+use crate::{
+    RezError,
+    program::Manner,
+    question::Question,
+    sys::{self, Answers, Child, Questions, Started},
 };
-
-use crate::{RezError, question::Question};
-
-const PROGRAM: &str = include_str!("worker.py");
 
 /// How long a process may take to end before it counts as hanging in the kernel.
 const GRACE: Duration = Duration::from_secs(1);
@@ -33,8 +32,9 @@ const LONGEST_ANSWER: u64 = 16 << 20;
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    questions: ChildStdin,
-    answers: BufReader<ChildStdout>,
+    questions: Questions,
+    answers: BufReader<Answers>,
+    manner: Manner,
 }
 
 /// What a question came to.
@@ -79,28 +79,17 @@ impl Process {
     /// Starts a process and waits for its greeting, the version of rez.
     pub(crate) async fn start(
         command: &[String],
+        manner: Manner,
         left_behind: &Arc<AtomicUsize>,
     ) -> Result<(Self, String), RezError> {
         let failed = |reason: String| RezError::Start { command: command.join(" "), reason };
         let [program, arguments @ ..] = command else {
             return Err(failed("rez.python_command is empty".to_owned()));
         };
-        // A group of its own: rez-python starts Python as a child, and both go together.
-        let mut child = Command::new(program)
-            .args(arguments)
-            .args(["-c", PROGRAM])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .current_dir("/")
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| failed(error.to_string()))?;
-        let (Some(questions), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(failed("it has no pipes".to_owned()));
-        };
-        let mut process = Self { child, questions, answers: BufReader::new(answers) };
+        let arguments = arguments.iter().map(|own| &**own).chain(manner.arguments());
+        let Started { child, questions, answers } =
+            sys::start(program, arguments).map_err(|error| failed(error.to_string()))?;
+        let mut process = Self { child, questions, answers: BufReader::new(answers), manner };
         let reason = match tokio::time::timeout(START, process.line()).await {
             Ok(Ok(greeting)) => match serde_json::from_str::<Greeting>(&greeting) {
                 Ok(greeting) => return Ok((process, greeting.rez)),
@@ -128,11 +117,12 @@ impl Process {
         let mut line =
             serde_json::to_vec(&asked).map_err(|error| RezError::Answer(error.to_string()))?;
         line.push(b'\n');
+        let patience = deadline + self.manner.readiness() + GRACE;
         let conversation = async {
             self.questions.write_all(&line).await.map_err(|_| RezError::Died)?;
             self.line().await
         };
-        let answer = tokio::time::timeout(deadline + GRACE, conversation).await;
+        let answer = tokio::time::timeout(patience, conversation).await;
         let answer = answer.map_err(|_| RezError::TimedOut { after: deadline })??;
         let answered: Answered =
             serde_json::from_str(&answer).map_err(|error| RezError::Answer(error.to_string()))?;
@@ -160,18 +150,14 @@ impl Process {
     /// Ends it with all that its definitions started, which it does itself when nobody can ask it
     /// any more.
     pub(crate) async fn end(self, left_behind: Arc<AtomicUsize>) {
-        let Self { child, questions, answers: _ } = self;
+        let Self { child, questions, .. } = self;
         drop(questions);
         wait(child, left_behind).await;
     }
 
     /// Kills one that has not shown yet that it would end by itself.
     async fn kill(self, left_behind: Arc<AtomicUsize>) {
-        let group = self.child.id().and_then(|pid| i32::try_from(pid).ok());
-        if let Some(group) = group.and_then(rustix::process::Pid::from_raw) {
-            // It may have ended by itself.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
+        self.child.kill();
         wait(self.child, left_behind).await;
     }
 }
@@ -182,7 +168,7 @@ async fn wait(mut child: Child, left_behind: Arc<AtomicUsize>) {
         tracing::warn!("a process of rez hangs in the kernel; it is left behind");
         left_behind.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
-            let _ = child.wait().await;
+            child.wait().await;
             left_behind.fetch_sub(1, Ordering::Relaxed);
         });
     }

@@ -4,14 +4,12 @@
 mod fixture;
 
 use std::{
-    ffi::OsStr,
     fs::{self, File},
     io::{Read, Write},
-    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     thread,
 };
 
-use fixture::{audit, digest, directory, files_of_blobs, finished, hydrate, variant};
+use fixture::{audit, digest, directory, files_of_blobs, finished, hydrate, sys, variant};
 use pkgfs_manifest::{Entry, Kind, Listing, Timestamp};
 use pkgfs_store::{FileKey, NewDirectory, RegistrationState, Store, StoreError};
 
@@ -218,7 +216,7 @@ fn a_finished_copy_is_adopted_and_kept_for_the_listing_to_come() {
     fs::write(staging.join("both"), b"both").unwrap();
     fs::hard_link(staging.join("new"), staging.join("linked")).unwrap();
     fs::hard_link(staging.join("new"), staging.join("linked2")).unwrap();
-    fs::set_permissions(staging.join("closed"), fs::Permissions::from_mode(0o000)).unwrap();
+    sys::close(&staging.join("closed"));
     store.adopt(&staging.join("linked2")).unwrap();
     assert_eq!(store.adopt(&staging.join("linked")).unwrap(), (digest(b"new"), 3));
     assert_eq!(fs::read(staging.join("new")).unwrap(), b"new", "the other name is left alone");
@@ -291,7 +289,7 @@ fn a_commit_that_finds_its_blob_there_does_not_lose_it_to_a_removal() {
 fn names_and_paths_that_are_not_text_come_back_as_they_were() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
-    let odd = OsStr::from_bytes(b"/sw/\xff\xfe\n");
+    let odd = &sys::odd_path();
     let new = pkgfs_store::NewRegistration {
         repository: odd.into(),
         root: Some(odd.into()),

@@ -3,3 +3,19 @@
 //! A file is one thing that Windows can do. Nothing here knows what it is used for. All `unsafe` of
 //! the Windows side outside `pkgfs-projfs` is here, each block with the promise it rests on.
 #![cfg(windows)]
+
+pub mod child;
+pub mod child_pipe;
+pub mod cloning;
+pub mod deletion;
+pub mod disk;
+pub mod file_security;
+pub mod flags;
+pub mod identity;
+pub mod locking;
+pub mod ownership;
+pub mod passing;
+pub mod process;
+pub mod sparse;
+mod wide;
+pub mod worker;

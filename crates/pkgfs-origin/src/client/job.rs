@@ -1,8 +1,8 @@
 //! One request on its way: what is asked, and who waits.
 
 use std::{
+    fs::File,
     ops::Range,
-    os::fd::OwnedFd,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -27,7 +27,7 @@ pub(crate) struct Job {
     pub(crate) path: PathBuf,
     pub(crate) request: Request,
     /// For a fetch, the file to fill.
-    pub(crate) into: Option<OwnedFd>,
+    pub(crate) into: Option<File>,
     pub(crate) reply: Reply,
 }
 

@@ -4,12 +4,7 @@
 //! order, as a worker may. No time passes here and no thread runs, so that a test alone decides
 //! what happens when.
 
-use std::{
-    ops::Range,
-    os::fd::{AsFd, BorrowedFd},
-    path::Path,
-    sync::Arc,
-};
+use std::{fs::File, ops::Range, path::Path, sync::Arc};
 
 use pkgfs_manifest::{FileState, Listing};
 use tokio::sync::mpsc;
@@ -95,8 +90,8 @@ impl Request {
 
     /// For a fetch: the file to fill.
     #[must_use]
-    pub fn destination(&self) -> Option<BorrowedFd<'_>> {
-        self.0.into.as_ref().map(AsFd::as_fd)
+    pub fn destination(&self) -> Option<&File> {
+        self.0.into.as_ref()
     }
 
     /// For a fetch: what was wished for since this was last asked; `None` is all of it.

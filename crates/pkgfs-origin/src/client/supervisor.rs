@@ -5,29 +5,30 @@
 //! of a worker carry its generation; those of a former one are ignored.
 
 use std::{
-    os::fd::OwnedFd,
+    fs::File,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use tokio::{
-    net::UnixStream,
-    process::Child,
     sync::{mpsc, oneshot},
     task::{JoinHandle, JoinSet},
 };
 use tracing::{info, warn};
 
 use super::{
-    conversation::{Outgoing, listen, speak, tell},
+    conversation::{Letter, listen, speak, tell},
     job::{Answer, Job, Wish},
-    mounts::Mounts,
-    process::{Started, Starter},
+    process::Starter,
     schedule::{Due, Refused, Rules, Schedule, Task, Waiting},
 };
 use crate::{
     Counters, OriginError, OriginSettings,
-    protocol::{Body, Envelope, MAX_DESCRIPTORS, Message, Request, frame},
+    protocol::{Body, Envelope, MAX_FILES, Message, Request, frame},
+    sys::{
+        children::{Child, Started},
+        mounts::Mounts,
+    },
 };
 
 /// How long a killed worker may take to die before it counts as hanging in the
@@ -72,7 +73,7 @@ impl Task for Job {
 #[derive(Debug)]
 struct Worker {
     child: Child,
-    outbox: mpsc::UnboundedSender<Outgoing>,
+    outbox: mpsc::UnboundedSender<Letter>,
     talk: [JoinHandle<()>; 2],
 }
 
@@ -199,12 +200,12 @@ impl Supervisor {
     }
 
     fn submit(&mut self, job: Job, now: Instant) {
-        if self.schedule.is_silent(self.mounts.of(&job.path)) {
+        if self.schedule.is_silent(&self.mounts.of(&job.path)) {
             // What does not answer may have been unmounted, and something else mounted.
             self.mounts = Mounts::look();
         }
         let place = self.mounts.of(&job.path);
-        match self.schedule.submit(job, place, now) {
+        match self.schedule.submit(job, &place, now) {
             Ok(()) => {}
             Err(Refused::NoWorker(job)) => self.turn_away(job),
             Err(Refused::Silent(job)) => self.fail_silent(job),
@@ -270,13 +271,8 @@ impl Supervisor {
     }
 
     fn start_worker(&mut self) -> Result<(), OriginError> {
-        let Started { child, socket } = self.starter.start()?;
-        let socket = UnixStream::from_std(socket).map_err(|error| OriginError::Start {
-            program: "the worker".to_owned(),
-            reason: error.to_string(),
-        })?;
+        let Started { child, from, to } = self.starter.start()?;
         self.generation += 1;
-        let (from, to) = socket.into_split();
         let (outbox, letters) = mpsc::unbounded_channel();
         let listening = tokio::spawn(listen(from, self.generation, self.events.clone()));
         let talk = [listening, tokio::spawn(speak(to, letters))];
@@ -311,7 +307,7 @@ impl Supervisor {
         let mut broken = Vec::new();
         let mut batches = Vec::new();
         for (id, job) in self.schedule.dispatch() {
-            match job.into.as_ref().map(OwnedFd::try_clone).transpose() {
+            match job.into.as_ref().map(File::try_clone).transpose() {
                 Ok(file) => files.extend(file),
                 Err(error) => {
                     broken.push((id, error));
@@ -320,7 +316,7 @@ impl Supervisor {
             }
             job.tell_wishes_again();
             batch.push(Envelope { id, request: job.request.clone() });
-            if files.len() == MAX_DESCRIPTORS {
+            if files.len() == MAX_FILES {
                 batches.push((std::mem::take(&mut batch), std::mem::take(&mut files)));
             }
         }
@@ -349,7 +345,7 @@ impl Supervisor {
         self.send(wishes.map(want).collect(), Vec::new());
     }
 
-    fn send(&self, batch: Vec<Envelope>, files: Vec<OwnedFd>) {
+    fn send(&self, batch: Vec<Envelope>, files: Vec<File>) {
         if let Some(worker) = &self.worker
             && !batch.is_empty()
         {

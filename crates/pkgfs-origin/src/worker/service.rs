@@ -2,8 +2,8 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    fs::File,
     ops::Range,
-    os::fd::{AsFd, OwnedFd},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{
@@ -14,21 +14,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::io::Errno;
-
 use super::connection::{Receiver, Sender};
 use crate::{
     Cause, Failure,
     backend::{Backend, Observer, Operation, Wishes},
     counters::Meter,
     protocol::{Body, Envelope, Request},
+    sys::storage::{FAILED, NO_FILE},
 };
 
 /// One request to serve.
 struct Task {
     id: u64,
     request: Request,
-    into: Option<OwnedFd>,
+    into: Option<File>,
     steering: Arc<Steering>,
 }
 
@@ -163,7 +162,7 @@ impl Shared {
         None
     }
 
-    fn task(&self, id: u64, request: Request, into: Option<OwnedFd>) -> Task {
+    fn task(&self, id: u64, request: Request, into: Option<File>) -> Task {
         let steering = Arc::<Steering>::default();
         {
             let mut demand = locked(&self.demand);
@@ -226,7 +225,7 @@ impl Shared {
                 Ok(Ok(answer)) => answer,
                 Ok(Err(failure)) => (Body::Failed(failure), Vec::new()),
                 Err(_) => {
-                    let cause = Cause::Io(Errno::IO.raw_os_error());
+                    let cause = Cause::Io(FAILED);
                     (Body::Failed(Failure::new(path_of(&task.request), cause)), Vec::new())
                 }
             };
@@ -266,7 +265,7 @@ struct Watch<'a> {
     meter: &'a Meter,
     shared: &'a Shared,
     /// Files to be closed after the answer.
-    done: &'a Mutex<Vec<OwnedFd>>,
+    done: &'a Mutex<Vec<File>>,
 }
 
 impl Observer for Watch<'_> {
@@ -291,7 +290,7 @@ impl Observer for Watch<'_> {
         self.task.steering.cancelled.load(Ordering::Relaxed)
     }
 
-    fn done_with(&self, file: OwnedFd) {
+    fn done_with(&self, file: File) {
         locked(self.done).push(file);
     }
 
@@ -373,10 +372,8 @@ fn answer(
         Request::Canonical(path) => only(Body::Canonical(backend.canonical(path, on)?)),
         Request::Xattrs(path) => only(Body::Xattrs(backend.xattrs(path, on)?)),
         Request::Fetch { path, expected, rest } => match &task.into {
-            Some(into) => {
-                only(Body::Fetched(backend.fetch(path, *expected, into.as_fd(), *rest, on)?))
-            }
-            None => return Err(Failure::new(path, Cause::Destination(Errno::BADF.raw_os_error()))),
+            Some(into) => only(Body::Fetched(backend.fetch(path, *expected, into, *rest, on)?)),
+            None => return Err(Failure::new(path, Cause::Destination(NO_FILE))),
         },
         // The dispatcher's own.
         Request::Ping

@@ -10,10 +10,10 @@ mod suite;
 
 macro_rules! conformance {
     ($($case:ident)*) => {
-        mod posix {
-            $(#[test] fn $case() { super::suite::$case(&pkgfs_origin::backend::Posix) })*
+        mod mounted {
+            $(#[test] fn $case() { super::suite::$case(&pkgfs_origin::backend::Mounted) })*
         }
-        mod posix_in_a_worker {
+        mod mounted_in_a_worker {
             $(#[test] fn $case() { super::suite::$case(&super::remote::Remote::start()) })*
         }
     };

@@ -1,8 +1,8 @@
 //! The worker process as a backend.
 
 use std::{
+    fs::File,
     ops::Range,
-    os::fd::BorrowedFd,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -120,11 +120,11 @@ impl Backend for Remote {
         &self,
         path: &Path,
         expected: FileState,
-        into: BorrowedFd<'_>,
+        into: &File,
         rest: Rest,
         on: &dyn Observer,
     ) -> Result<Fetched, Failure> {
-        let into = into.try_clone_to_owned().unwrap();
+        let into = into.try_clone().unwrap();
         self.ask(on, async {
             let mut fetch = self.origin.fetch(path, expected, into, rest);
             while let Some(bytes) = fetch.progress().await {

@@ -7,12 +7,9 @@ use std::{
     ffi::OsStr,
     fs,
     ops::Range,
-    os::{
-        fd::AsFd,
-        unix::{
-            ffi::OsStrExt,
-            fs::{FileExt, MetadataExt, PermissionsExt, symlink},
-        },
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{FileExt, MetadataExt, PermissionsExt, symlink},
     },
     sync::Mutex,
     time::{Duration, UNIX_EPOCH},
@@ -57,9 +54,8 @@ pub fn a_file_arrives_whole_with_its_digest(backend: &dyn Backend) {
         let content = noise(size);
         let path = file(root.path(), "f", &content);
         let into = empty();
-        let fetched = backend
-            .fetch(&path, state(&path), into.as_fd(), Rest::AtOnce, &Seen::default())
-            .unwrap();
+        let fetched =
+            backend.fetch(&path, state(&path), &into, Rest::AtOnce, &Seen::default()).unwrap();
         assert_eq!(fetched.size, size as u64);
         assert_eq!(fetched.digest.as_bytes(), blake3::hash(&content).as_bytes());
         let mut copy = vec![0; size];
@@ -82,7 +78,7 @@ pub fn a_file_in_another_state_than_expected_is_not_fetched(backend: &dyn Backen
             FileState { mtime: Timestamp { secs: is.mtime.secs + 1, ..is.mtime }, ..is },
         ] {
             let failure = backend
-                .fetch(&path, expected, empty().as_fd(), Rest::AtOnce, &Seen::default())
+                .fetch(&path, expected, &empty(), Rest::AtOnce, &Seen::default())
                 .unwrap_err();
             assert_eq!((failure.path, failure.cause), (path.clone(), Cause::Changed));
         }
@@ -115,7 +111,7 @@ pub fn what_took_a_files_place_is_a_change(backend: &dyn Backend) {
     let path = file(&parent, "f", noise(10));
     let is = state(&path);
     let cause = || {
-        let fetched = backend.fetch(&path, is, empty().as_fd(), Rest::AtOnce, &Seen::default());
+        let fetched = backend.fetch(&path, is, &empty(), Rest::AtOnce, &Seen::default());
         fetched.unwrap_err().cause
     };
     fs::remove_file(&path).unwrap();
@@ -137,8 +133,7 @@ pub fn a_file_that_ends_before_its_size_is_not_fetched(backend: &dyn Backend) {
     let path = std::path::Path::new("/sys/kernel/uevent_seqnum");
     let is = state(path);
     assert!(is.size > fs::read(path).unwrap().len() as u64);
-    let failure =
-        backend.fetch(path, is, empty().as_fd(), Rest::AtOnce, &Seen::default()).unwrap_err();
+    let failure = backend.fetch(path, is, &empty(), Rest::AtOnce, &Seen::default()).unwrap_err();
     assert_eq!(failure.cause, Cause::Changed);
     assert_eq!(backend.read(path, 1 << 20, &Seen::default()).unwrap_err().cause, Cause::Changed);
 }
@@ -148,7 +143,7 @@ pub fn a_fetch_writes_no_byte_beyond_the_expected_size(backend: &dyn Backend) {
     let path = file(root.path(), "f", noise(5000));
     let expected = FileState { size: 1000, ..state(&path) };
     let into = empty();
-    backend.fetch(&path, expected, into.as_fd(), Rest::AtOnce, &Seen::default()).unwrap_err();
+    backend.fetch(&path, expected, &into, Rest::AtOnce, &Seen::default()).unwrap_err();
     assert!(into.metadata().unwrap().len() <= 1000);
 }
 
@@ -183,7 +178,7 @@ pub fn progress_tells_bytes_that_are_in_place(backend: &dyn Backend) {
     let path = file(root.path(), "f", &content);
     let copy = empty();
     let on = Suspicious { content: &content, copy: &copy, told: Mutex::default() };
-    backend.fetch(&path, state(&path), copy.as_fd(), Rest::AtOnce, &on).unwrap();
+    backend.fetch(&path, state(&path), &copy, Rest::AtOnce, &on).unwrap();
     let mut told = on.told.into_inner().unwrap();
     told.sort_by_key(|bytes| bytes.start);
     let whole = told.iter().fold(0, |end, bytes| if bytes.start == end { bytes.end } else { end });
@@ -202,7 +197,7 @@ pub fn a_missing_file_is_told_from_a_directory_and_from_a_parent_that_is_a_file(
     let causes = |path: &std::path::Path| {
         [
             backend.read(path, 100, on).unwrap_err().cause,
-            backend.fetch(path, expected, empty().as_fd(), Rest::AtOnce, on).unwrap_err().cause,
+            backend.fetch(path, expected, &empty(), Rest::AtOnce, on).unwrap_err().cause,
         ]
     };
     assert_eq!(causes(&missing), [Cause::NotFound; 2]);
@@ -226,8 +221,7 @@ pub fn a_fifo_is_listed_and_never_waited_for(backend: &dyn Backend) {
     let listing = backend.list(root.path(), &bounds, &Seen::default()).unwrap();
     assert_eq!(listing.entries()[0].kind, Kind::Special(Special::Fifo));
     let is = state(&path);
-    let failure =
-        backend.fetch(&path, is, empty().as_fd(), Rest::AtOnce, &Seen::default()).unwrap_err();
+    let failure = backend.fetch(&path, is, &empty(), Rest::AtOnce, &Seen::default()).unwrap_err();
     assert_eq!(failure.cause, Cause::Changed);
     assert_eq!(backend.read(&path, 10, &Seen::default()).unwrap_err().cause, Cause::Changed);
 }
@@ -335,7 +329,7 @@ pub fn names_that_are_not_utf_8_and_names_of_255_bytes_are_listed_and_fetched(
     assert_eq!(names.entries()[0].kind, Kind::Link((*b"\xc0\xaf").into()));
     assert_eq!(&*names.entries()[1].name, long.as_bytes());
     let path = dir.join(&long);
-    backend.fetch(&path, state(&path), empty().as_fd(), Rest::AtOnce, &Seen::default()).unwrap();
+    backend.fetch(&path, state(&path), &empty(), Rest::AtOnce, &Seen::default()).unwrap();
 }
 
 pub fn a_directory_of_50_000_entries_is_listed_whole(backend: &dyn Backend) {
@@ -355,7 +349,7 @@ pub fn a_small_file_costs_an_open_a_read_and_a_stat(backend: &dyn Backend) {
     let root = scratch();
     let path = file(root.path(), "f", noise(50_000));
     let seen = Seen::default();
-    backend.fetch(&path, state(&path), empty().as_fd(), Rest::AtOnce, &seen).unwrap();
+    backend.fetch(&path, state(&path), &empty(), Rest::AtOnce, &seen).unwrap();
     let mut counted: Vec<_> =
         seen.counted.into_inner().unwrap().iter().map(|op| format!("{op:?}")).collect();
     counted.sort();

@@ -1,17 +1,10 @@
 //! Files that change while they are copied.
 
-use std::{
-    fs::File,
-    ops::Range,
-    os::{fd::AsFd, unix::fs::FileExt},
-    path::Path,
-    sync::Once,
-    time::UNIX_EPOCH,
-};
+use std::{fs::File, ops::Range, os::unix::fs::FileExt, path::Path, sync::Once, time::UNIX_EPOCH};
 
 use pkgfs_origin::{
     Cause, Rest,
-    backend::{Backend, Observer, Operation, Posix},
+    backend::{Backend, Mounted, Observer, Operation},
 };
 
 use crate::harness::{empty, file, noise, scratch, state};
@@ -44,7 +37,7 @@ fn fetch(meddle: impl Fn(&File) + Sync, cancelled: bool) -> Cause {
     let root = scratch();
     let path = file(root.path(), "f", noise(16 << 20));
     let on = Meddler { once: Once::new(), path: &path, meddle, cancelled };
-    Posix.fetch(&path, state(&path), empty().as_fd(), Rest::AtOnce, &on).unwrap_err().cause
+    Mounted.fetch(&path, state(&path), &empty(), Rest::AtOnce, &on).unwrap_err().cause
 }
 
 #[test]
@@ -80,6 +73,6 @@ fn a_full_local_disk_is_told_from_a_failure_of_storage() {
     let path = file(root.path(), "f", "content");
     let full = File::options().write(true).open("/dev/full").unwrap();
     let on = Meddler { once: Once::new(), path: &path, meddle: |_: &File| {}, cancelled: false };
-    let failure = Posix.fetch(&path, state(&path), full.as_fd(), Rest::AtOnce, &on).unwrap_err();
+    let failure = Mounted.fetch(&path, state(&path), &full, Rest::AtOnce, &on).unwrap_err();
     assert!(matches!(failure.cause, Cause::Destination(_)), "{failure:?}");
 }

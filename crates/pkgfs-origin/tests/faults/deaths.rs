@@ -34,8 +34,7 @@ async fn a_worker_killed_under_load_costs_no_request_and_no_byte() {
         let origin = origin.clone();
         fetches.spawn(async move {
             let copy = empty();
-            let fetch =
-                origin.fetch(&path, state(&path), copy.try_clone().unwrap().into(), Rest::AtOnce);
+            let fetch = origin.fetch(&path, state(&path), copy.try_clone().unwrap(), Rest::AtOnce);
             let fetched = fetch.finish().await.unwrap();
             let mut bytes = vec![0; content.len()];
             copy.read_exact_at(&mut bytes, 0).unwrap();
@@ -62,8 +61,7 @@ async fn what_a_fetch_told_stays_true_when_its_worker_dies() {
     let path = file(root.path(), "f", &content);
     let origin = start(settings());
     let copy = empty();
-    let mut fetch =
-        origin.fetch(&path, state(&path), copy.try_clone().unwrap().into(), Rest::AtOnce);
+    let mut fetch = origin.fetch(&path, state(&path), copy.try_clone().unwrap(), Rest::AtOnce);
     let mut told = fetch.progress().await.unwrap();
     signal(&origin, Signal::KILL);
     loop {
@@ -138,7 +136,7 @@ async fn an_abandoned_copy_gives_its_thread_back() {
     let size = 8 << 30;
     File::create(&path).unwrap().set_len(size).unwrap();
     let origin = start(OriginSettings { parallel: 1, ..settings() });
-    let mut fetch = origin.fetch(&path, state(&path), empty().into(), Rest::AtOnce);
+    let mut fetch = origin.fetch(&path, state(&path), empty(), Rest::AtOnce);
     fetch.progress().await.unwrap();
     drop(fetch);
     origin.stat(&path).await.unwrap();

@@ -140,7 +140,7 @@ async fn a_worker_that_cannot_be_killed_is_left_behind_and_origin_goes_on() {
     let pid = origin.counters().pid.unwrap();
     tokio::join!(hang(&origin, &hung, 0), hang(&origin, &hung, 1));
     let fetched =
-        origin.fetch(&local, state(&local), empty().into(), Rest::AtOnce).finish().await.unwrap();
+        origin.fetch(&local, state(&local), empty(), Rest::AtOnce).finish().await.unwrap();
     assert_eq!(fetched.size, 50_000);
     let counters = origin.counters();
     assert_eq!((counters.started, counters.left_behind), (2, 1), "{counters:?}");
@@ -165,7 +165,7 @@ async fn with_too_many_left_behind_requests_fail_at_once_until_one_dies() {
     let asked = Instant::now();
     let error = origin.stat(&local).await.unwrap_err();
     assert!(matches!(error, OriginError::Unavailable { left_behind: 1, .. }), "{error}");
-    let fetch = origin.fetch(&local, state(&local), empty().into(), Rest::AtOnce);
+    let fetch = origin.fetch(&local, state(&local), empty(), Rest::AtOnce);
     assert!(matches!(fetch.finish().await, Err(OriginError::Unavailable { .. })));
     assert!(asked.elapsed() < Duration::from_millis(500));
     hung.release();
@@ -180,7 +180,7 @@ async fn a_stopped_worker_is_replaced_and_its_requests_are_answered() {
     let local = file(root.path(), "f", noise(50_000));
     let origin = start(impatient(4));
     let pid = signal(&origin, Signal::STOP);
-    let fetch = origin.fetch(&local, state(&local), empty().into(), Rest::AtOnce);
+    let fetch = origin.fetch(&local, state(&local), empty(), Rest::AtOnce);
     let (stat, fetched) = tokio::join!(origin.stat(&local), fetch.finish());
     assert_eq!((stat.unwrap().attributes.size, fetched.unwrap().size), (50_000, 50_000));
     until(|| origin.counters().left_behind == 0).await;

@@ -4,7 +4,6 @@ use std::{
     collections::HashMap,
     fs::File,
     ops::Range,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -129,7 +128,7 @@ impl Storage {
     /// file's state before it tells of a chunk, and at the end.
     async fn fetch(&self, request: PlayedRequest, expected: FileState, rest: Rest) {
         let mut wished = self.wished.subscribe();
-        let into = File::from(request.destination().unwrap().try_clone_to_owned().unwrap());
+        let into = request.destination().unwrap().try_clone().unwrap();
         let chunks = expected.size.div_ceil(CHUNK);
         let mut missing: Vec<u64> = (0..chunks).collect();
         let mut wanted = Vec::new();
@@ -165,7 +164,7 @@ impl Storage {
                 return request.fail(Cause::Changed);
             };
             let bytes = chunk * CHUNK..((chunk + 1) * CHUNK).min(expected.size);
-            into.write_all_at(part(&stored.bytes, &bytes), bytes.start).unwrap();
+            crate::sys::write_all_at(&into, part(&stored.bytes, &bytes), bytes.start).unwrap();
             request.placed(bytes);
         }
         tokio::task::yield_now().await;

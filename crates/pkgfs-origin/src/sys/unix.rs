@@ -1,0 +1,7 @@
+//! Linux.
+
+pub(crate) mod channel;
+pub(crate) mod children;
+pub(crate) mod mounts;
+pub(crate) mod paths;
+pub(crate) mod storage;

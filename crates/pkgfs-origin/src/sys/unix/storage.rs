@@ -1,0 +1,99 @@
+//! A mounted file system: local, NFS, SMB, FUSE.
+//!
+//! Files are opened without blocking, since a name may have become a fifo.
+
+mod directory;
+mod meaning;
+mod reach;
+mod status;
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{
+        Advice, Mode, OFlags, fadvise, fcntl_getfl, fcntl_setfl, lgetxattr, llistxattr, lstat, open,
+    },
+    io::{Errno, pread, pwrite, retry_on_intr},
+};
+
+use crate::backend::{Found, Observer, Operation, Xattrs};
+pub(crate) use directory::{Directory, Name, name_bytes, reach, reach_in_place};
+pub(crate) use meaning::{
+    FAILED, NO_FILE, NONSENSE, cause, is_gone, is_no_link, leads_nowhere, refuses_direct,
+};
+pub(crate) use status::state;
+
+/// Longest list of names, and longest value, that Linux gives (`XATTR_LIST_MAX`).
+const LONGEST_XATTR: usize = 64 << 10;
+
+/// What the path leads to.
+pub(crate) fn find(path: &Path) -> io::Result<Found> {
+    Ok(status::found(&rustix::fs::stat(path)?))
+}
+
+/// What the path itself is.
+pub(crate) fn find_itself(path: &Path) -> io::Result<Found> {
+    Ok(status::found(&lstat(path)?))
+}
+
+/// The path with every link in it resolved.
+pub(crate) fn resolve(path: &Path) -> io::Result<PathBuf> {
+    std::fs::canonicalize(path)
+}
+
+/// The `user.*` extended attributes of the path itself.
+pub(crate) fn xattrs(path: &Path, on: &dyn Observer) -> io::Result<Xattrs> {
+    let mut names = vec![0; LONGEST_XATTR];
+    on.count(Operation::Xattr);
+    let length = match llistxattr(path, &mut names[..]) {
+        Err(Errno::NOTSUP) => 0,
+        length => length?,
+    };
+    let mut value = vec![0; LONGEST_XATTR];
+    let mut pairs = Vec::new();
+    for name in names[..length].split(|byte| *byte == 0) {
+        if !name.starts_with(b"user.") {
+            continue;
+        }
+        on.count(Operation::Xattr);
+        match lgetxattr(path, name, &mut value[..]) {
+            Ok(length) => pairs.push((name.into(), value[..length].into())),
+            // Removed meanwhile.
+            Err(Errno::NODATA) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(pairs)
+}
+
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::RDONLY | OFlags::CLOEXEC;
+    Ok(open(path, flags, Mode::empty())?.into())
+}
+
+pub(crate) fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    Ok(retry_on_intr(|| pread(file, &mut *bytes, offset))?)
+}
+
+pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+    Ok(retry_on_intr(|| pwrite(file, bytes, offset))?)
+}
+
+/// What is read once is read from the store from then on: the client need not keep it,
+/// nor guess ahead of reads that several readers share out. Whether it can do without its cache.
+pub(crate) fn read_past_the_cache(file: &File) -> bool {
+    let direct = fcntl_getfl(file).and_then(|flags| fcntl_setfl(file, flags | OFlags::DIRECT));
+    if direct.is_err() {
+        _ = fadvise(file, 0, None, Advice::Random);
+    }
+    direct.is_ok()
+}
+
+pub(crate) fn read_through_the_cache(file: &File) -> io::Result<()> {
+    let flags = fcntl_getfl(file)?;
+    Ok(fcntl_setfl(file, flags.difference(OFlags::DIRECT))?)
+}
