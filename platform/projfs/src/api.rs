@@ -18,8 +18,8 @@ use windows_sys::{
             PRJ_CALLBACKS, PRJ_COMPLETE_COMMAND_EXTENDED_PARAMETERS, PRJ_DIR_ENTRY_BUFFER_HANDLE,
             PRJ_EXTENDED_INFO, PRJ_FILE_BASIC_INFO, PRJ_FILE_STATE,
             PRJ_NAMESPACE_VIRTUALIZATION_CONTEXT, PRJ_PLACEHOLDER_INFO,
-            PRJ_PLACEHOLDER_VERSION_INFO, PRJ_STARTVIRTUALIZING_OPTIONS,
-            PRJ_UPDATE_FAILURE_CAUSES, PRJ_UPDATE_TYPES, PRJ_VIRTUALIZATION_INSTANCE_INFO,
+            PRJ_PLACEHOLDER_VERSION_INFO, PRJ_STARTVIRTUALIZING_OPTIONS, PRJ_UPDATE_FAILURE_CAUSES,
+            PRJ_UPDATE_TYPES, PRJ_VIRTUALIZATION_INSTANCE_INFO,
         },
         System::LibraryLoader::{
             GetProcAddress, LOAD_LIBRARY_SEARCH_SYSTEM32, LOAD_WITH_ALTERED_SEARCH_PATH,
@@ -129,10 +129,7 @@ impl Api {
     }
 }
 
-fn function(
-    library: HMODULE,
-    name: &'static str,
-) -> Option<unsafe extern "system" fn() -> isize> {
+fn function(library: HMODULE, name: &'static str) -> Option<unsafe extern "system" fn() -> isize> {
     debug_assert!(name.ends_with('\0'));
     // SAFETY: the library is loaded, and the name ends with NUL.
     unsafe { GetProcAddress(library, name.as_ptr()) }

@@ -6,18 +6,18 @@ use std::{
     mem::offset_of,
     path::{Path, PathBuf},
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicPtr, AtomicU32, Ordering as Memory},
     },
 };
 
+use parking_lot::Mutex;
 use windows_sys::{
     Win32::Storage::ProjectedFileSystem::{
         PRJ_FILE_STATE_TOMBSTONE, PRJ_FLAG_NONE, PRJ_NAMESPACE_VIRTUALIZATION_CONTEXT,
         PRJ_NOTIFICATION_MAPPING, PRJ_NOTIFY_FILE_HANDLE_CLOSED_FILE_DELETED,
-        PRJ_NOTIFY_FILE_HANDLE_CLOSED_FILE_MODIFIED,
-        PRJ_NOTIFY_FILE_HANDLE_CLOSED_NO_MODIFICATION, PRJ_NOTIFY_FILE_OVERWRITTEN,
-        PRJ_NOTIFY_FILE_PRE_CONVERT_TO_FULL, PRJ_NOTIFY_FILE_RENAMED,
+        PRJ_NOTIFY_FILE_HANDLE_CLOSED_FILE_MODIFIED, PRJ_NOTIFY_FILE_HANDLE_CLOSED_NO_MODIFICATION,
+        PRJ_NOTIFY_FILE_OVERWRITTEN, PRJ_NOTIFY_FILE_PRE_CONVERT_TO_FULL, PRJ_NOTIFY_FILE_RENAMED,
         PRJ_NOTIFY_HARDLINK_CREATED, PRJ_NOTIFY_NEW_FILE_CREATED, PRJ_NOTIFY_PRE_DELETE,
         PRJ_NOTIFY_PRE_RENAME, PRJ_NOTIFY_PRE_SET_HARDLINK, PRJ_PLACEHOLDER_INFO,
         PRJ_PLACEHOLDER_INFO_1, PRJ_PLACEHOLDER_VERSION_INFO, PRJ_STARTVIRTUALIZING_OPTIONS,
@@ -63,13 +63,13 @@ const REFUSED: u32 = PRJ_NOTIFY_PRE_DELETE
 pub(crate) struct Served {
     pub(crate) answers: Box<dyn Answers>,
     pub(crate) api: Api,
-    instance: Arc<Instance>,
+    context: Arc<AtomicPtr<std::ffi::c_void>>,
 }
 
 impl Served {
     /// Callbacks come before the start has returned the instance they are of.
     pub(crate) fn is_in(&self, context: Context) {
-        self.instance.context.store(context, Memory::Release);
+        self.context.store(context, Memory::Release);
     }
 }
 
@@ -77,9 +77,10 @@ impl Served {
 pub(crate) struct Instance {
     api: Api,
     root: PathBuf,
-    context: AtomicPtr<std::ffi::c_void>,
+    context: Arc<AtomicPtr<std::ffi::c_void>>,
     alignment: AtomicU32,
-    served: OnceLock<Arc<Served>>,
+    /// What callbacks find, while there may be any.
+    served: Mutex<Option<Arc<Served>>>,
 }
 
 impl Instance {
@@ -87,9 +88,9 @@ impl Instance {
         Arc::new(Self {
             api,
             root,
-            context: AtomicPtr::default(),
+            context: Arc::default(),
             alignment: AtomicU32::new(1),
-            served: OnceLock::new(),
+            served: Mutex::default(),
         })
     }
 
@@ -113,8 +114,9 @@ impl Instance {
         answers: Box<dyn Answers>,
         threads: usize,
     ) -> Result<(), MountError> {
-        let served = Arc::new(Served { answers, api: self.api, instance: Arc::clone(self) });
-        let served = self.served.get_or_init(|| served);
+        let context_of = Arc::clone(&self.context);
+        let served = Arc::new(Served { answers, api: self.api, context: context_of });
+        *self.served.lock() = Some(Arc::clone(&served));
         let threads = u32::try_from(threads).unwrap_or(u32::MAX);
         let (root, everywhere) = (terminated_path(&self.root), [0_u16]);
         let trees = terminated(&crate::names::wide(TREES));
@@ -137,9 +139,9 @@ impl Instance {
         };
         let mut started: Context = std::ptr::null_mut();
         // SAFETY: all that is pointed to outlives the call, and what callbacks are given lives until
-        // the instance has stopped: it is kept in `served`, which keeps this instance in turn.
+        // the instance has stopped, which alone lets go of it.
         let result = unsafe {
-            (self.api.start)(root.as_ptr(), &TABLE, context(served), &options, &mut started)
+            (self.api.start)(root.as_ptr(), &TABLE, context(&served), &options, &mut started)
         };
         if let Some(code) = Win32::of_hresult(result) {
             return Err(refused(&self.root, "served", code));
@@ -161,6 +163,7 @@ impl Instance {
             // SAFETY: it runs, and nobody else stops it, since the pointer was taken.
             unsafe { (self.api.stop)(context) };
         }
+        self.served.lock().take();
     }
 
     /// The instance, while it runs.

@@ -19,6 +19,7 @@ use pkgfs_view::{Keep, Lookup, NodeId, NodeKind, Opener, Place as Listed, Timest
 
 use crate::{
     ground::{There, has_no_links},
+    names::Wide,
     path::{Level, Place, TREES, Tree, joined},
     provider::Provider,
     resolve::entry_path,
@@ -93,6 +94,18 @@ impl Levels {
 
     pub(crate) fn all(&self) -> Vec<Level> {
         self.known.lock().keys().cloned().collect()
+    }
+
+    /// Paths of all that are on disk, and of those above them, the deepest first.
+    pub(crate) fn paths(&self) -> Vec<Wide> {
+        let known = self.known.lock();
+        let mut paths = BTreeSet::new();
+        for level in known.keys() {
+            for depth in 1..=3 {
+                paths.insert(joined(level.names()[..depth].iter().copied()));
+            }
+        }
+        paths.into_iter().rev().collect()
     }
 
     pub(crate) fn forget(&self, level: &Level) {

@@ -10,14 +10,24 @@
 //! (what they call) and `instance`.
 #![cfg_attr(not(windows), allow(dead_code, reason = "only Windows calls it; tests do on any host"))]
 
+#[cfg(windows)]
+mod api;
+#[cfg(windows)]
+mod callbacks;
 mod codes;
 mod commands;
 mod copies;
 mod enumeration;
+mod error;
 mod ground;
 mod hydration;
+#[cfg(windows)]
+mod instance;
 mod lanes;
 mod levels;
+mod mirror;
+#[cfg(windows)]
+mod mount;
 mod names;
 mod own;
 mod path;
@@ -26,6 +36,7 @@ mod placeholder;
 mod projection;
 mod provider;
 mod ranges;
+mod record;
 mod replay;
 mod resolve;
 mod security;
@@ -34,3 +45,6 @@ mod trees;
 mod vetoes;
 
 pub use codes::Win32;
+pub use error::MountError;
+#[cfg(windows)]
+pub use mount::{Mode, Mount, MountOptions, RootState, clear, state_of};
