@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     io,
     path::Path,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::Duration,
 };
 
@@ -21,7 +21,7 @@ use crate::{
     ground::{There, has_no_links},
     names::Wide,
     path::{Level, Place, TREES, Tree, joined},
-    provider::Provider,
+    provider::{Provider, Way},
     resolve::entry_path,
 };
 
@@ -259,6 +259,12 @@ impl Provider {
         let mut now = HashMap::new();
         for (stem, node) in wanted.trees.iter().filter(|(stem, _)| !leaving.contains(*stem)) {
             let tree = Tree { life: self.life, node: *node };
+            let copied = before.contains(stem) && !links.contains_key(stem);
+            if copied && self.way() != Way::OnDisk {
+                // rez's own copy, now sealed: what is projected shows when it is gone.
+                let place = [&*level.name, &*level.version, &*level.h4, stem.as_str()];
+                failed(stem, self.ground.remove_tree(&place));
+            }
             failed(stem, self.lead(level, stem, tree));
             now.insert(stem.clone(), tree);
         }
@@ -293,8 +299,14 @@ impl Provider {
         for (stem, tree) in links {
             if now.get(&stem) != Some(&tree) {
                 retired.push(tree);
-                if !self.has_links() {
-                    self.sweep(&[&level.name, &level.version, &level.h4, &stem]);
+                match self.way() {
+                    Way::OnDisk => {}
+                    Way::Projected => {
+                        let _ = self.projection.delete(&entry_path(level, &stem));
+                    }
+                    Way::Within => {
+                        self.sweep(&[&level.name, &level.version, &level.h4, &stem]);
+                    }
                 }
             }
         }
@@ -307,7 +319,7 @@ impl Provider {
 
     /// Has `<inc>` lead to this tree.
     fn lead(self: &Arc<Self>, level: &Level, stem: &str, tree: Tree) -> io::Result<()> {
-        if !self.has_links() {
+        if self.way() != Way::OnDisk {
             return Ok(());
         }
         let place = [&*level.name, &*level.version, &*level.h4, stem];
@@ -327,11 +339,7 @@ impl Provider {
         }
         match self.ground.link(&place, &target) {
             Err(error) if has_no_links(&error) => {
-                self.without_links.store(true, Ordering::Relaxed);
-                self.view.tell(
-                    "links cannot be made below the mountpoint: rez cannot remove packages here"
-                        .to_owned(),
-                );
+                self.has_no_links();
                 Ok(())
             }
             made => made,
@@ -348,7 +356,7 @@ impl Provider {
         self.ground.unlink(&new)?;
         match self.ground.link(&new, target) {
             Err(error) if has_no_links(&error) => {
-                self.without_links.store(true, Ordering::Relaxed);
+                self.has_no_links();
                 return self.ground.remove_tree(place);
             }
             made => made?,

@@ -12,7 +12,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
 use pkgfs_view::{Caller, NodeId, View, ViewError};
@@ -52,12 +52,23 @@ pub(crate) struct Provider {
     pub(crate) lanes: Lanes,
     pub(crate) pieces: Arc<Semaphore>,
     pub(crate) descriptors: Descriptors,
-    /// Links cannot be made here: trees are projected where they would be.
-    pub(crate) without_links: AtomicBool,
+    /// How `<inc>` leads to its tree.
+    ways: AtomicU8,
     closing: AtomicBool,
     enumerations: Arc<Enumerations>,
     commands: Arc<Commands>,
     completes: Arc<dyn Completes>,
+}
+
+/// How `<inc>` leads to its tree. rez renames it, which ProjFS does with no directory that it projects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// A junction on disk: where the file system has them, as NTFS does.
+    OnDisk = 0,
+    /// A symbolic link that is projected.
+    Projected = 1,
+    /// Not at all: the tree is projected in its place.
+    Within = 2,
 }
 
 /// What a provider is made of.
@@ -94,7 +105,7 @@ impl Provider {
             lanes: Lanes::default(),
             pieces: Arc::new(Semaphore::new(MOST_UNITS as usize)),
             descriptors: Descriptors::default(),
-            without_links: AtomicBool::new(false),
+            ways: AtomicU8::new(Way::OnDisk as u8),
             closing: AtomicBool::new(false),
             enumerations: Arc::default(),
             commands: Arc::default(),
@@ -117,8 +128,31 @@ impl Provider {
         self.closing.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn has_links(&self) -> bool {
-        !self.without_links.load(Ordering::Relaxed)
+    /// How `<inc>` leads to its tree, as far as was found out.
+    pub(crate) fn way(&self) -> Way {
+        match self.ways.load(Ordering::Relaxed) {
+            0 => Way::OnDisk,
+            1 => Way::Projected,
+            _ => Way::Within,
+        }
+    }
+
+    /// The file system has no links.
+    pub(crate) fn has_no_links(&self) {
+        let way = if self.projection.has_links() { Way::Projected } else { Way::Within };
+        let was = self.ways.swap(way as u8, Ordering::Relaxed);
+        if was != way as u8 {
+            self.view.tell(match way {
+                Way::Within => {
+                    "no links can be made below the mountpoint: packages are shown, but rez \
+                                cannot remove any there"
+                        .to_owned()
+                }
+                _ => {
+                    "no links can be made below the mountpoint, and are projected there".to_owned()
+                }
+            });
+        }
     }
 
     /// Waits for what is being answered, as long as that may take.

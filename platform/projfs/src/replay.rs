@@ -17,10 +17,11 @@ use crate::{
     lanes::Lane,
     levels::LONGEST_FILE,
     names::{Wide, readable},
-    path::{Level, Place, SYS},
+    path::{Level, Place, SYS, joined},
     placeholder::Version,
     projection::{Event, Request},
-    provider::Provider,
+    provider::{Provider, Way},
+    resolve::entry_path,
 };
 
 /// The longest file of `.sys` that is carried over: logs may grow, and nobody reads them here.
@@ -264,16 +265,22 @@ impl Provider {
         let from = (node, entry.as_bytes());
         self.view.rename(from, (above.node, name.as_bytes()), true).await?;
         self.levels.leaves(level, entry, false);
+        let _ = self.projection.delete_tombstone(&entry_path(level, entry));
         let place: Vec<String> = std::iter::once(SYS.to_owned()).chain(to.to_vec()).collect();
         let provider = Arc::clone(self);
         let emptied = tokio::task::spawn_blocking(move || {
             let place: Vec<&str> = place.iter().map(String::as_str).collect();
             // A copy under way is full files, which rez deletes.
-            if let There::Link(_) = provider.ground.there(&place)? {
-                provider.ground.unlink(&place)?;
-                provider.ground.make_directory(&place)?;
+            match provider.ground.there(&place)? {
+                There::Link(_) => provider.ground.unlink(&place)?,
+                There::Directory if provider.way() == Way::OnDisk => return Ok(()),
+                // A projected link.
+                _ => {
+                    let path = joined(place.iter().copied());
+                    let _ = provider.projection.delete(&path);
+                }
             }
-            Ok::<_, std::io::Error>(())
+            provider.ground.make_directory(&place)
         });
         if !matches!(emptied.await, Ok(Ok(()))) {
             self.view.tell(format!("{level}\\{entry}: its link stays in .sys\\to_delete"));

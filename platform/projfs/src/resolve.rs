@@ -10,9 +10,9 @@ use crate::{
     names::{Wide, shown, wide},
     path::{Level, Place, TREES, Tree, joined, with_last},
     payload::{Projected, Trail},
-    placeholder::{ARCHIVE, Basic, DIRECTORY, HIDDEN, Kind},
+    placeholder::{ARCHIVE, Basic, DIRECTORY, HIDDEN, Kind, REPARSE_POINT},
     projection::Request,
-    provider::Provider,
+    provider::{Provider, Way},
 };
 
 /// What was found at a path, as it is to be projected.
@@ -59,14 +59,15 @@ impl Provider {
             Place::Tree(tree, below) => self.in_tree(request, tree, &below).await,
             Place::Level(names) => self.level(request, &names).await,
             Place::Entry(level, entry, below) => {
-                if self.has_links() {
-                    // What there is, is on disk; or will be when this returns.
-                    self.settle(&level).await;
-                }
-                if self.has_links() {
-                    Ok(None)
-                } else {
-                    self.unlinked(request, &level, &entry, &below).await
+                // What there is, is on disk; or will be when this returns.
+                self.settle(&level).await;
+                match self.way() {
+                    Way::OnDisk => Ok(None),
+                    Way::Projected if below.is_empty() => {
+                        self.projected_link(request, &level, &entry).await
+                    }
+                    Way::Projected => Ok(None),
+                    Way::Within => self.within(request, &level, &entry, &below).await,
                 }
             }
         }
@@ -222,7 +223,7 @@ impl Provider {
     }
 
     /// What is at `<h4>\<inc>\…` where no link can be there.
-    async fn unlinked(
+    async fn within(
         self: &Arc<Self>,
         request: &Request,
         level: &Level,
@@ -244,6 +245,26 @@ impl Provider {
         let Some(above) = self.trail(request, tree, above).await? else { return Ok(None) };
         let found = self.payloads.child(&above, last).await.map_err(|error| win32(&error))?;
         Ok(found.map(|found| self.found(request, tree, found)))
+    }
+
+    /// `<h4>\<inc>` as a projected link.
+    async fn projected_link(
+        self: &Arc<Self>,
+        request: &Request,
+        level: &Level,
+        entry: &str,
+    ) -> Result<Option<Found>, Win32> {
+        let Some(tree) = self.tree_at(level, entry).await? else { return Ok(None) };
+        let (node, mtime) = self.current(tree).await?;
+        Ok(Some(Found {
+            path: request.path.clone(),
+            node,
+            basic: link_to(tree, mtime),
+            // Whoever removes a package moves it away.
+            security: None,
+            tree: None,
+            level: None,
+        }))
     }
 
     async fn tree_at(self: &Arc<Self>, level: &Level, entry: &str) -> Result<Option<Tree>, Win32> {
@@ -275,7 +296,7 @@ impl Provider {
                 return Ok(in_order(items, &*self.rules));
             }
             Place::Tree(tree, below) => self.trail(request, tree, &below).await?,
-            Place::Entry(level, entry, below) if !self.has_links() => {
+            Place::Entry(level, entry, below) if self.way() == Way::Within => {
                 match self.tree_at(&level, &entry).await? {
                     Some(tree) => self.trail(request, tree, &below).await?,
                     None => None,
@@ -321,10 +342,22 @@ impl Provider {
         }
         for (stem, node) in wanted.trees.iter().filter(|(stem, _)| !leaving.contains(*stem)) {
             let mtime = self.view.attributes(*node).await?.attributes.mtime;
-            items.push(Item { name: wide(stem), basic: Basic::directory(mtime) });
+            let tree = Tree { life: self.life, node: *node };
+            let basic = match self.way() {
+                Way::Projected => link_to(tree, mtime),
+                Way::OnDisk | Way::Within => Basic::directory(mtime),
+            };
+            items.push(Item { name: wide(stem), basic });
         }
         Ok(items)
     }
+}
+
+/// A link in a `<h4>` directory to a tree.
+fn link_to(tree: Tree, mtime: Timestamp) -> Basic {
+    let target = wide(&format!(r"..\..\..\{TREES}\{tree}"));
+    let kind = Kind::Link { target, directory: true };
+    Basic { kind, size: 0, mtime, attributes: DIRECTORY | REPARSE_POINT }
 }
 
 /// The path of a place in a `<h4>` directory.

@@ -20,7 +20,7 @@ use crate::{
     ground::There,
     path::{Level, Place},
     projection::{Event, Request},
-    provider::Provider,
+    provider::{Provider, Way},
 };
 
 /// What rez's lock is called.
@@ -41,7 +41,7 @@ impl Provider {
             return Err(Win32::ACCESS_DENIED);
         }
         match event {
-            Event::PreConvertToFull => self.not_in_unlinked(&place).await,
+            Event::PreConvertToFull => self.not_within(&place).await,
             Event::PreDelete => self.may_delete(request, &place, directory).await,
             Event::PreRename => match destination {
                 Some(destination) => self.may_rename(&place, destination).await,
@@ -63,9 +63,9 @@ impl Provider {
     }
 
     /// Below `<inc>` lies a payload where no link can be made.
-    async fn not_in_unlinked(self: &Arc<Self>, place: &Place) -> Outcome {
+    async fn not_within(self: &Arc<Self>, place: &Place) -> Outcome {
         match place {
-            Place::Entry(level, entry, below) if !self.has_links() && !below.is_empty() => {
+            Place::Entry(level, entry, below) if self.way() == Way::Within && !below.is_empty() => {
                 let wanted = self.wanted(level).await.map_err(|error| win32(&error))?;
                 let tree = wanted.and_then(|wanted| wanted.tree(entry));
                 if tree.is_some() { Err(Win32::ACCESS_DENIED) } else { Ok(()) }
@@ -90,7 +90,7 @@ impl Provider {
                 if listed.is_empty() { Ok(()) } else { Err(Win32::DIR_NOT_EMPTY) }
             }
             Place::Entry(level, entry, below) => {
-                self.not_in_unlinked(place).await?;
+                self.not_within(place).await?;
                 if !below.is_empty() {
                     return Ok(());
                 }
@@ -119,7 +119,7 @@ impl Provider {
             (Place::Entry(one, stem, _), Place::Entry(other, other_stem, below))
                 if one == other && stem == other_stem && !below.is_empty() =>
             {
-                self.not_in_unlinked(from).await
+                self.not_within(from).await
             }
             (Place::Entry(level, entry, below), Place::Sys(to))
                 if below.is_empty() && is_to_delete(to) =>
