@@ -4,17 +4,15 @@
 //! a log never takes more than twice that.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Mutex,
 };
 
-use rustix::fs::OFlags;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use crate::DaemonError;
+use crate::{DaemonError, sys};
 
 /// Bytes after which the log is begun anew.
 const LIMIT: u64 = 8 << 20;
@@ -27,8 +25,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
     }
-    let no_link = OFlags::NOFOLLOW.bits().cast_signed();
-    OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(no_link).open(path)
+    sys::open_log(path)
 }
 
 /// Sends what `tracing` collects to the log, or to the terminal.

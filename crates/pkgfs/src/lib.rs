@@ -11,12 +11,14 @@ mod config;
 pub mod fuzzing;
 mod output;
 mod size;
+mod sys;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use cli::{Cli, Command};
+pub use sys::{ALLOCATOR, Allocator};
 
 /// Runs the command that the process was started as.
 pub fn main() -> ExitCode {

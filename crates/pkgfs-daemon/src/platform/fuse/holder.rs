@@ -35,9 +35,9 @@ use rustix::{
     process::{Pid, WaitOptions, waitpid},
 };
 
-use crate::{control_socket, log_file, mountpoint::remove_mountpoint, places::log_path};
+use super::remove_mountpoint;
+use crate::{control, log_file, places::log_path};
 
-pub use keeper::HandOver;
 pub(crate) use keeper::{Inheritance, Keeper};
 use lives::{Lives, Next};
 use message::{Channel, Estate, Heard, HeldMount, Message};
@@ -235,7 +235,7 @@ impl Holder {
             }
             remove_mountpoint(&mount.mountpoint);
         }
-        control_socket::remove(store);
-        control_socket::remove_public(store);
+        control::remove(store);
+        control::remove_public(store);
     }
 }
