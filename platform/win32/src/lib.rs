@@ -12,6 +12,7 @@ pub mod disk;
 pub mod file_security;
 pub mod flags;
 pub mod identity;
+pub mod junction;
 pub mod locking;
 pub mod ownership;
 pub mod passing;
