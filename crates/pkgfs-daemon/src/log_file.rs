@@ -34,7 +34,8 @@ pub(crate) fn start(level: &str, file: Option<&Path>) -> Result<(), DaemonError>
         EnvFilter::try_new(level).map_err(|_| DaemonError::LogLevel { level: level.to_owned() })?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
     let started = match file {
-        None => subscriber.with_writer(io::stderr).try_init(),
+        None if sys::takes_colours() => subscriber.with_writer(io::stderr).try_init(),
+        None => subscriber.with_ansi(false).with_writer(io::stderr).try_init(),
         Some(path) => {
             let log = LogFile::open(path, LIMIT)
                 .map_err(|source| DaemonError::Log { path: path.to_owned(), source })?;
