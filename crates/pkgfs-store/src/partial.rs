@@ -10,7 +10,7 @@ use std::{
 
 use pkgfs_manifest::BlobDigest;
 
-use crate::{Descriptor, FileKey, Finished, Store, StoreError, database::lock, sys};
+use crate::{FileKey, Finished, Store, StoreError, database::lock, sys};
 
 /// The partial files that somebody has, from before each is made until it is gone.
 pub(crate) type Live = Arc<Mutex<BTreeSet<PathBuf>>>;
@@ -31,13 +31,13 @@ impl Partial {
         &self.file
     }
 
-    /// A descriptor of it, to be filled by another thread or process. It must be done
+    /// The same file once more, to be filled by another thread or process. It must be done
     /// with it when the file is committed.
     ///
     /// # Errors
-    /// When the process has no descriptors left.
-    pub fn try_clone(&self) -> io::Result<Descriptor> {
-        self.file.try_clone().map(Into::into)
+    /// When the process has no descriptors, or handles, left.
+    pub fn try_clone(&self) -> io::Result<File> {
+        self.file.try_clone()
     }
 
     pub(crate) fn path(&self) -> &Path {

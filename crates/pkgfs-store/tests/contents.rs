@@ -190,7 +190,7 @@ fn a_dropped_partial_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
     let partial = store.partial().unwrap();
-    let mut worker = File::from(partial.try_clone().unwrap());
+    let mut worker = partial.try_clone().unwrap();
     worker.write_all(&[7; 10_000]).unwrap();
     partial.file().sync_all().unwrap();
     assert!(store.usage().partial_bytes >= 10_000);

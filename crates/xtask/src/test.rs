@@ -3,6 +3,8 @@
 //! Nothing is skipped: a missing `/dev/fuse`, rez or registry ends the task in the set-up, with
 //! what to do about it.
 
+use std::thread;
+
 use anyhow::Result;
 use clap::Args;
 
@@ -38,6 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let retries = if options.nextest.is_empty() { "--retries=1" } else { "--retries=0" };
     process::run(
         cargo(&["nextest", "run", "--workspace", retries])
+            .env("NEXTEST_TEST_THREADS", at_once())
             .args(&options.nextest)
             .env("PATH", tools::search_path()),
     )?;
@@ -47,6 +50,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         bench::quick()?;
     }
     Ok(())
+}
+
+/// How many tests run at the same time. Most of them wait for storage that is slow on purpose, or for
+/// a clock, and not for a processor.
+fn at_once() -> String {
+    let processors = thread::available_parallelism().map_or(1, |number| number.get());
+    (2 * processors).to_string()
 }
 
 /// Runs the suites for POSIX file systems in full (`docs/posix.md`).

@@ -3,6 +3,8 @@
 //! Platforms tell processes here, not threads. A process that this user may not look into runs in no
 //! context.
 
+use std::ffi::OsString;
+
 use pkgfs_win32::process;
 
 /// The variable in which rez tells the packages of a context.
@@ -49,7 +51,7 @@ pub(crate) fn ancestors(process: ProcessId, most: usize) -> Vec<ProcessId> {
 pub(crate) fn context(process: ProcessId) -> Option<String> {
     let packages = match process::variable(process.number, CONTEXT) {
         Ok(packages) => packages.unwrap_or_default(),
-        Err(_) if of(process.number).is_some_and(|now| now.id == process) => String::new(),
+        Err(_) if of(process.number).is_some_and(|now| now.id == process) => OsString::new(),
         Err(_) => return None,
     };
     if packages.is_empty() {

@@ -1,0 +1,3 @@
+//! To come.
+
+pub(super) const SCENARIOS: super::Scenarios = &[];
