@@ -10,12 +10,12 @@ mod windows;
 #[cfg(windows)]
 use windows as system;
 
-pub use system::{ADMINISTRATOR, END_A_DAEMON};
-#[cfg(windows)]
-pub(crate) use system::{data_directory, machine_directory};
 #[cfg(windows)]
 pub use system::stop;
+pub use system::{ADMINISTRATOR, END_A_DAEMON};
 pub(crate) use system::{
     LOG_VARIABLE, Stop, default_store, home, is_privileged, launch, leave_terminal, let_go,
     log_directory, open_log, owner, raise_descriptor_limit, root_directory, takes_colours,
 };
+#[cfg(windows)]
+pub(crate) use system::{data_directory, machine_directory};

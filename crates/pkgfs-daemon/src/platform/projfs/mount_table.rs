@@ -123,7 +123,8 @@ pub fn state_of(path: &Path) -> PathState {
         Err(error) => return PathState::Unreadable { reason: error.to_string() },
     };
     let of_path = records.into_iter().find(|(entry, _)| entry.mountpoint == path);
-    let (source, is_served) = of_path.map(|(entry, served)| (entry.store, served)).unwrap_or_default();
+    let (source, is_served) =
+        of_path.map(|(entry, served)| (entry.store, served)).unwrap_or_default();
     let fstype = || KIND.to_owned();
     if is_served {
         return PathState::MountOf { fstype: fstype(), source };
@@ -232,7 +233,10 @@ mod tests {
         assert!(!real.to_str().unwrap().starts_with(r"\\?\"), "{}", real.display());
         fs::create_dir(real.join("made")).unwrap();
         assert_eq!(resolve(&real.join(r"made\..\made\")).unwrap(), real.join("made"));
-        assert_eq!(resolve(&real.join("made/new/er")).unwrap(), real.join("made").join("new").join("er"));
+        assert_eq!(
+            resolve(&real.join("made/new/er")).unwrap(),
+            real.join("made").join("new").join("er")
+        );
         assert_eq!(plain(Path::new(r"\\?\UNC\server\share\a")), Path::new(r"\\server\share\a"));
         assert_eq!(plain(Path::new(r"\\?\C:\")), Path::new(r"C:\"));
     }
