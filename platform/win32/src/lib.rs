@@ -15,6 +15,7 @@ pub mod disk;
 pub mod file_security;
 pub mod flags;
 pub mod identity;
+pub mod junction;
 pub mod locking;
 pub mod named_pipe;
 pub mod ownership;
