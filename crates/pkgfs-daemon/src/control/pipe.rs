@@ -32,7 +32,10 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// Between two attempts.
 const AGAIN: Duration = Duration::from_millis(10);
 
+/// A client's end.
 pub(crate) type Stream = NamedPipeClient;
+/// The daemon's end.
+pub(crate) type Accepted = NamedPipeServer;
 
 /// Where a client is: on this machine.
 #[derive(Debug, Clone, Copy)]
