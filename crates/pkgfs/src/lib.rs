@@ -11,12 +11,14 @@ mod config;
 pub mod fuzzing;
 mod output;
 mod size;
+mod sys;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use cli::{Cli, Command};
+pub use sys::{ALLOCATOR, Allocator};
 
 /// Runs the command that the process was started as.
 pub fn main() -> ExitCode {
@@ -35,6 +37,7 @@ pub fn main() -> ExitCode {
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Config(arguments) => commands::config::run(&arguments),
+        #[cfg(unix)]
         Command::Scan(arguments) => commands::scan::run(&arguments),
         Command::Completions { shell } => commands::completions::run(shell),
         Command::Man => commands::man::run(),

@@ -16,6 +16,7 @@ mod setup;
 mod soak;
 mod test;
 mod wheel;
+mod windows;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -31,7 +32,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     /// Install what the tests and the demo need: Debian packages, rez in two versions, tools.
-    Setup,
+    Setup(setup::Options),
     /// Check format, lints, dependencies (licences, advisories, direction of crates) and docs.
     Check(check::Options),
     /// Set up, build and run every test, mounts and rez included.
@@ -56,7 +57,7 @@ enum Task {
 
 fn main() -> std::process::ExitCode {
     let outcome = match Arguments::parse().task {
-        Task::Setup => setup::run().map(|_| ()),
+        Task::Setup(options) => setup::from_command(&options),
         Task::Check(options) => check::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),

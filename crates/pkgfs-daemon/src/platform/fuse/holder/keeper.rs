@@ -24,7 +24,7 @@ use super::{
     FormerDaemon, MountToKeep,
     message::{Channel, Estate, HeldMount, Message},
 };
-use crate::{Settings, log_file, places::log_path, startup::Surroundings};
+use crate::{HandOver, Settings, log_file, places::log_path, startup::Surroundings};
 
 /// Between two attempts to start a holder.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -60,17 +60,6 @@ struct Holder {
     pid: Option<u32>,
     /// To be waited for when it is gone, if it is this process's own child.
     child: Option<Child>,
-}
-
-/// For `status`.
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize, PartialEq, Eq)]
-pub struct HandOver {
-    /// The process that starts another daemon when this one dies.
-    pub holder: Option<u32>,
-    /// How many daemons of this mount there were before.
-    pub taken_over: u64,
-    /// How the last of them ended.
-    pub last_end: Option<String>,
 }
 
 impl Keeper {

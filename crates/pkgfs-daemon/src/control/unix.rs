@@ -1,4 +1,4 @@
-//! `<store>/control.sock`: where it is and how to reach it.
+//! Unix: `<store>/control.sock`, where it is and how to reach it.
 //!
 //! The address of a Unix socket holds 108 bytes (unix(7)) and a store's path may be
 //! longer, so both ends go through a descriptor of the directory:
@@ -17,14 +17,45 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{Mode, OFlags};
-use tokio::net::{UnixListener, UnixStream};
+use rustix::{
+    fs::{Mode, OFlags},
+    process::geteuid,
+};
+use tokio::net::{UnixListener, UnixStream, unix::SocketAddr};
+
+use super::name_of;
+
+pub(crate) type Listener = UnixListener;
+/// A client's end.
+pub(crate) type Stream = UnixStream;
+/// The daemon's end.
+pub(crate) type Accepted = UnixStream;
+pub(crate) type Address = SocketAddr;
+
+/// The user at the other end; none if the kernel would not say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(Option<u32>);
+
+impl Peer {
+    /// Who connected, as the kernel tells (SO_PEERCRED).
+    pub(crate) fn of(stream: &UnixStream) -> Self {
+        Self(stream.peer_cred().ok().map(|peer| peer.uid()))
+    }
+
+    /// The store's owner and root may, whatever the mode of the directories above.
+    pub(crate) fn may_control(self) -> bool {
+        self.0.is_some_and(|user| user == 0 || user == geteuid().as_raw())
+    }
+}
+
+/// The process that listens at the other end, as the kernel tells.
+pub(crate) fn daemon_pid(stream: &UnixStream) -> Option<u32> {
+    stream.peer_cred().ok()?.pid()?.try_into().ok()
+}
 
 const NAME: &str = "control.sock";
 /// Holds the sockets that everybody may use.
 const PUBLIC: &str = "/run/pkgfs";
-/// Digits of a store's digest in the name of its public socket.
-const DIGITS: usize = 16;
 
 /// The socket's path, for people.
 pub(crate) fn path(store: &Path) -> PathBuf {
@@ -86,8 +117,7 @@ pub(crate) async fn connect(store: &Path) -> io::Result<UnixStream> {
 }
 
 fn public(store: &Path) -> PathBuf {
-    let digest = blake3::hash(store.as_os_str().as_encoded_bytes()).to_hex();
-    Path::new(PUBLIC).join(format!("{}.sock", &digest[..DIGITS]))
+    Path::new(PUBLIC).join(format!("{}.sock", name_of(store)))
 }
 
 /// Takes the socket away, so that nobody finds a daemon that is about to exit.

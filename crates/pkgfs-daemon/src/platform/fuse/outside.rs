@@ -5,11 +5,12 @@
 //! `/proc/self/mountinfo` at each change of the mount table (proc(5)). The directory
 //! that was mounted on is then removed at once: rez would fill it.
 
-use std::{fs::File, io, sync::Arc, thread};
+use std::{collections::HashSet, fs::File, io, sync::Arc, thread};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::mpsc;
 
+use super::Served;
 use crate::{DaemonError, mounts::Mounts};
 
 /// Watches until the daemon ends.
@@ -32,7 +33,7 @@ async fn follow(mounts: &Mounts) -> Result<(), DaemonError> {
     });
     thread.map_err(system)?;
     loop {
-        mounts.detach_vanished().await?;
+        mounts.detach_vanished(standing).await?;
         if changes.recv().await.is_none() {
             return Err(system(io::Error::other("it cannot be polled")));
         }
@@ -46,4 +47,12 @@ fn system(source: io::Error) -> DaemonError {
 fn wait_for_change(table: &File) -> rustix::io::Result<()> {
     let mut polled = [PollFd::new(table, PollFlags::PRI)];
     rustix::io::retry_on_intr(|| poll(&mut polled, None)).map(drop)
+}
+
+/// Which mounts stand in the mount table.
+fn standing() -> Result<impl Fn(&Served) -> bool + Send + 'static, DaemonError> {
+    let there = pkgfs_fuse::mounts()
+        .map_err(|source| DaemonError::System { action: "read /proc/self/mountinfo", source })?;
+    let there: HashSet<u64> = there.into_iter().map(|mount| mount.id).collect();
+    Ok(move |served: &Served| served.id.is_none_or(|id| there.contains(&id)))
 }

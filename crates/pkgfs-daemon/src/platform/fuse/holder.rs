@@ -17,6 +17,7 @@
 
 mod keeper;
 mod lives;
+mod log;
 mod message;
 mod watched;
 
@@ -35,9 +36,9 @@ use rustix::{
     process::{Pid, WaitOptions, waitpid},
 };
 
-use crate::{control_socket, log_file, mountpoint::remove_mountpoint, places::log_path};
+use super::remove_mountpoint;
+use crate::{control, places::log_path};
 
-pub use keeper::HandOver;
 pub(crate) use keeper::{Inheritance, Keeper};
 use lives::{Lives, Next};
 use message::{Channel, Estate, Heard, HeldMount, Message};
@@ -80,7 +81,7 @@ impl Holder {
         let Some((Message::Estate(estate), mut files)) = daemon.receive()? else {
             return Err(io::Error::other("it was not told what to hold; `pkgfs mount` starts it"));
         };
-        log_file::join(&log_path(&estate.settings.store));
+        log::join(&log_path(&estate.settings.store));
         let ended = files.pop().ok_or(io::ErrorKind::InvalidData)?;
         let watched = Watched::new(socket_peercred(&daemon)?.pid, ended);
         daemon.acknowledge()?;
@@ -235,7 +236,7 @@ impl Holder {
             }
             remove_mountpoint(&mount.mountpoint);
         }
-        control_socket::remove(store);
-        control_socket::remove_public(store);
+        control::remove(store);
+        control::remove_public(store);
     }
 }
