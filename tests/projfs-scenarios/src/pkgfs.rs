@@ -40,7 +40,7 @@ impl Subject for Pkgfs {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { registers: true, flushes: true, digests: false }
+        Abilities { registers: true, plain: false, digests: false }
     }
 
     fn start(&self, scene: &Scene) -> anyhow::Result<Box<dyn Running>> {
