@@ -11,6 +11,7 @@ mod heirs;
 mod local;
 mod marks;
 pub(crate) mod names;
+mod platforms;
 mod requests;
 
 use std::{
