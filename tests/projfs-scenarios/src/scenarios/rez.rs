@@ -178,6 +178,9 @@ fn look_up(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
 }
 
 fn through_link(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
+    if subject.abilities().plain {
+        return Ok(Outcome::Skipped("a plain copy is no link"));
+    }
     simple(scene)?;
     let stage = Stage::new(scene, subject)?;
     let program = stage.program.as_ref();
@@ -240,6 +243,11 @@ fn remove(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
 }
 
 fn remove_open(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
+    if subject.abilities().plain {
+        return Ok(Outcome::Skipped(
+            "a directory with an open file cannot be renamed: hence the link",
+        ));
+    }
     simple(scene)?;
     let stage = Stage::new(scene, subject)?;
     let (program, reader) = (stage.program.as_ref(), stage.program.another());
