@@ -14,8 +14,8 @@ mod pipe;
 use pipe as system;
 
 pub(crate) use system::{
-    Address, Listener, Peer, Stream, connect, daemon_pid, listen, listen_to_all, path, remove,
-    remove_public,
+    Accepted, Address, Listener, Peer, Stream, connect, daemon_pid, listen, listen_to_all, path,
+    remove, remove_public,
 };
 
 use std::path::Path;

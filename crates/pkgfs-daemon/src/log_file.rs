@@ -34,7 +34,8 @@ pub(crate) fn start(level: &str, file: Option<&Path>) -> Result<(), DaemonError>
         EnvFilter::try_new(level).map_err(|_| DaemonError::LogLevel { level: level.to_owned() })?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
     let started = match file {
-        None => subscriber.with_writer(io::stderr).try_init(),
+        None if sys::takes_colours() => subscriber.with_writer(io::stderr).try_init(),
+        None => subscriber.with_ansi(false).with_writer(io::stderr).try_init(),
         Some(path) => {
             let log = LogFile::open(path, LIMIT)
                 .map_err(|source| DaemonError::Log { path: path.to_owned(), source })?;
@@ -45,21 +46,6 @@ pub(crate) fn start(level: &str, file: Option<&Path>) -> Result<(), DaemonError>
         action: "start the log",
         source: io::Error::other(error),
     })
-}
-
-/// Sends what `tracing` collects to a log that another process writes, and begins anew: it is opened
-/// for each line, of which there are few.
-pub(crate) fn join(path: &Path) {
-    let path = path.to_owned();
-    let writer = move || -> Box<dyn Write> {
-        match open(&path) {
-            Ok(file) => Box::new(file),
-            Err(_) => Box::new(io::stderr()),
-        }
-    };
-    let subscriber = tracing_subscriber::fmt().with_target(false).with_ansi(false);
-    // Only the first of a process counts.
-    let _ = subscriber.with_writer(writer).try_init();
 }
 
 struct LogFile {

@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     Settings, control,
-    control::{Address, Stream},
+    control::{Accepted, Address},
     sys,
 };
 
@@ -67,7 +67,7 @@ impl Listener for Bounded {
 
 /// A connection that ends in time, and its place among those there may be.
 pub(crate) struct Connection {
-    stream: Stream,
+    stream: Accepted,
     end: Pin<Box<Sleep>>,
     _place: Option<OwnedSemaphorePermit>,
 }

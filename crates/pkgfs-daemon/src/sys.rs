@@ -13,5 +13,7 @@ use windows as system;
 pub use system::{ADMINISTRATOR, END_A_DAEMON};
 pub(crate) use system::{
     LOG_VARIABLE, Stop, default_store, home, is_privileged, launch, leave_terminal, let_go,
-    log_directory, open_log, owner, raise_descriptor_limit, root_directory,
+    log_directory, open_log, owner, raise_descriptor_limit, root_directory, takes_colours,
 };
+#[cfg(windows)]
+pub(crate) use system::{data_directory, machine_directory};

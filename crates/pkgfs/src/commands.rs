@@ -11,6 +11,7 @@ pub(crate) mod man;
 pub(crate) mod mount;
 pub(crate) mod profile;
 mod progress;
+#[cfg(unix)]
 pub(crate) mod scan;
 pub(crate) mod status;
 mod targets;

@@ -26,7 +26,10 @@ use tokio::net::{UnixListener, UnixStream, unix::SocketAddr};
 use super::name_of;
 
 pub(crate) type Listener = UnixListener;
+/// A client's end.
 pub(crate) type Stream = UnixStream;
+/// The daemon's end.
+pub(crate) type Accepted = UnixStream;
 pub(crate) type Address = SocketAddr;
 
 /// The user at the other end; none if the kernel would not say.

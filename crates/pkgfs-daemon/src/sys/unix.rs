@@ -71,6 +71,11 @@ pub(crate) fn open_log(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(no_link).open(path)
 }
 
+/// Whether a log in the terminal may have colours.
+pub(crate) fn takes_colours() -> bool {
+    true
+}
+
 /// Each open file of the mount may hold a descriptor: take all that the system gives.
 pub(crate) fn raise_descriptor_limit() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);

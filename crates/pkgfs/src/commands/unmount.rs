@@ -66,7 +66,9 @@ async fn unmount(mount: &MountInfo, lazy: bool) -> anyhow::Result<Outcome> {
             }
             Ok(text.into())
         }
-        Err(ClientError::Refused(failure)) if failure.kind == FailureKind::Busy => busy(mount),
+        Err(ClientError::Refused(failure)) if failure.kind == FailureKind::Busy => {
+            busy(mount, &failure.message)
+        }
         // The store's daemon is not this mount's: that one died.
         Err(ClientError::Refused(failure)) if failure.kind == FailureKind::NotMounted => {
             abandoned(mount, lazy)
@@ -83,7 +85,7 @@ fn abandoned(mount: &MountInfo, lazy: bool) -> anyhow::Result<Outcome> {
     let stale = matches!(state_of(place), PathState::Stale { .. });
     match mount_table::unmount(place, lazy || stale) {
         Ok(()) => {}
-        Err(MountError::Busy { .. }) => return busy(mount),
+        Err(error @ MountError::Busy { .. }) => return busy(mount, &error.to_string()),
         Err(error) => return Err(error.into()),
     }
     remove_mountpoint(place);
@@ -91,7 +93,11 @@ fn abandoned(mount: &MountInfo, lazy: bool) -> anyhow::Result<Outcome> {
     Ok(format!("{} is unmounted{why}\n", place.display()).into())
 }
 
-fn busy(mount: &MountInfo) -> anyhow::Result<Outcome> {
+/// What uses the mount is told by the system's table, or in the words of the refusal.
+fn busy(mount: &MountInfo, refusal: &str) -> anyhow::Result<Outcome> {
+    if !mount_table::TELLS_USERS {
+        bail!("{refusal}");
+    }
     let place = mount.mountpoint.display();
     let mut message = format!("{place} is in use: end what uses it, or detach it with --lazy");
     let users = users(mount);

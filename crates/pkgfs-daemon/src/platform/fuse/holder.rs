@@ -17,6 +17,7 @@
 
 mod keeper;
 mod lives;
+mod log;
 mod message;
 mod watched;
 
@@ -36,7 +37,7 @@ use rustix::{
 };
 
 use super::remove_mountpoint;
-use crate::{control, log_file, places::log_path};
+use crate::{control, places::log_path};
 
 pub(crate) use keeper::{Inheritance, Keeper};
 use lives::{Lives, Next};
@@ -80,7 +81,7 @@ impl Holder {
         let Some((Message::Estate(estate), mut files)) = daemon.receive()? else {
             return Err(io::Error::other("it was not told what to hold; `pkgfs mount` starts it"));
         };
-        log_file::join(&log_path(&estate.settings.store));
+        log::join(&log_path(&estate.settings.store));
         let ended = files.pop().ok_or(io::ErrorKind::InvalidData)?;
         let watched = Watched::new(socket_peercred(&daemon)?.pid, ended);
         daemon.acknowledge()?;

@@ -8,6 +8,9 @@ pub use pkgfs_fuse::{
 /// Where it is read, for messages.
 pub const NAME: &str = "/proc/self/mountinfo";
 
+/// Whether [`users`] can tell.
+pub const TELLS_USERS: bool = true;
+
 /// Whether this user made the mount.
 #[must_use]
 pub fn is_own(mount: &MountInfo) -> bool {
