@@ -39,8 +39,12 @@ mod ranges;
 mod record;
 mod replay;
 mod resolve;
+#[cfg(test)]
+mod scene;
 mod security;
 
+#[cfg(test)]
+mod tests;
 mod trees;
 mod vetoes;
 

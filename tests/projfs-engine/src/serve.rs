@@ -2,7 +2,7 @@
 //! while it waits is noticed at once.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, ErrorKind, Write as _},
     net::{TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
@@ -10,6 +10,7 @@ use std::{
         mpsc,
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use crate::{
@@ -20,6 +21,9 @@ use crate::{
 };
 
 static CLIENTS: AtomicU64 = AtomicU64::new(1);
+
+/// How long a server may take to notice that it is to end.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// A volume that is being served.
 pub struct Server {
@@ -46,7 +50,8 @@ impl Server {
                     let Ok(stream) = stream else { continue };
                     let Ok(mine) = stream.try_clone() else { continue };
                     let volume = Arc::clone(&volume);
-                    let thread = thread::spawn(move || serve(&volume, mine));
+                    let ends = Arc::clone(&ends);
+                    let thread = thread::spawn(move || serve(&volume, mine, &ends));
                     lock(&connections).push((stream, thread));
                 }
             })
@@ -84,8 +89,9 @@ impl Drop for Server {
     }
 }
 
-fn serve(volume: &Arc<Volume>, stream: TcpStream) {
+fn serve(volume: &Arc<Volume>, stream: TcpStream, ends: &AtomicBool) {
     stream.set_nodelay(true).ok();
+    stream.set_read_timeout(Some(GLANCE)).ok();
     let client = CLIENTS.fetch_add(1, Ordering::SeqCst);
     let asker = Asker::default();
     let Ok(mut writer) = stream.try_clone() else { return };
@@ -105,10 +111,8 @@ fn serve(volume: &Arc<Volume>, stream: TcpStream) {
             volume.close_all(client);
         })
     };
-    for line in BufReader::new(stream).lines() {
-        let Some(request) = line.ok().and_then(|line| serde_json::from_str(&line).ok()) else {
-            break;
-        };
+    let mut reader = BufReader::new(stream);
+    while let Some(request) = next(&mut reader, ends) {
         if requests.send(request).is_err() {
             break;
         }
@@ -117,6 +121,21 @@ fn serve(volume: &Arc<Volume>, stream: TcpStream) {
     volume.changed.notify_all();
     drop(requests);
     answering.join().ok();
+}
+
+/// The next request; nothing when the program has gone or the server ends. Under Wine a shutdown does
+/// not wake who reads, so this looks up now and then.
+fn next(reader: &mut BufReader<TcpStream>, ends: &AtomicBool) -> Option<Request> {
+    let mut line = Vec::new();
+    loop {
+        match reader.read_until(b'\n', &mut line) {
+            Ok(_) if line.ends_with(b"\n") => return serde_json::from_slice(&line).ok(),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+                    && !ends.load(Ordering::SeqCst) => {}
+            _ => return None,
+        }
+    }
 }
 
 /// Does what a program asks.

@@ -135,6 +135,22 @@ impl Volume {
         Ok(())
     }
 
+    /// `PrjMarkDirectoryAsPlaceholder` of a directory below the root: from now on the provider is asked
+    /// for what is in it.
+    pub fn mark(&self, path: &Wide, version: Version) -> Result<(), Code> {
+        let mut inside = self.inside();
+        let item = self.known(&mut inside, path).ok_or(Code::FILE_NOT_FOUND)?;
+        match (&item.kind, item.state) {
+            (Kind::Directory, State::Full) => {
+                inside.records.put(Record { state: State::Placeholder, version, ..item });
+                Ok(())
+            }
+            // A placeholder has a reparse point of ProjFS, a link one of its own.
+            (Kind::Directory | Kind::Link { .. }, _) => Err(Code::REPARSE_POINT_ENCOUNTERED),
+            (Kind::File, _) => Err(Code::DIRECTORY),
+        }
+    }
+
     /// What is here at a path, without links or the provider.
     fn known(&self, inside: &mut Inside, path: &Wide) -> Option<Record> {
         let mut at = self.root_record();

@@ -14,7 +14,7 @@ pub mod scene;
 pub mod standin;
 pub mod subject;
 #[cfg(windows)]
-mod win32_later {}
+pub mod win32;
 
 pub use driver::Driver;
 pub use scenarios::{Outcome, Scenario};

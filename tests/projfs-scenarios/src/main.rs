@@ -41,6 +41,7 @@ fn arguments() -> anyhow::Result<Arguments> {
             }
             "--base" => chosen.base = Some(value()?.into()),
             "--list" => chosen.list = true,
+            "--read" => read(&value()?)?,
             option if option.starts_with("--") => bail!("unknown option {option}"),
             word => chosen.words.push(word.to_owned()),
         }
@@ -51,6 +52,14 @@ fn arguments() -> anyhow::Result<Arguments> {
         other => bail!("unknown subject {other:?}: reference or pkgfs"),
     };
     Ok(chosen)
+}
+
+/// Reads a file and says when it begins: the program that another one ends while it reads.
+fn read(path: &str) -> anyhow::Result<()> {
+    let mut file = std::fs::File::open(path)?;
+    println!("reading");
+    std::io::copy(&mut file, &mut std::io::sink())?;
+    Ok(())
 }
 
 fn main() -> anyhow::Result<ExitCode> {

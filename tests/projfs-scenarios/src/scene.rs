@@ -77,7 +77,7 @@ impl Scene {
     pub fn program(&self) -> Box<dyn Driver> {
         match self.drive {
             #[cfg(windows)]
-            Drive::Win32 => unimplemented!(),
+            Drive::Win32 => Box::new(crate::win32::Win32Driver),
             _ => Box::new(StandinDriver::new(&self.address(), &self.root())),
         }
     }

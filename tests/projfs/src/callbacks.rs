@@ -22,6 +22,9 @@ use crate::{
     strings,
 };
 
+/// What tells the number of a program from the provider's own.
+const PROGRAM: u32 = 0x4000_0000;
+
 /// A pointer of the provider's, given back to it from any thread as the documentation says.
 #[derive(Clone, Copy)]
 pub(crate) struct Pointer(pub(crate) *mut c_void);
@@ -85,7 +88,8 @@ impl Data {
             DataStreamId: strings::guid(u128::from(self.stream)),
             FilePathName: path.as_ptr(),
             VersionInfo: version.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut),
-            TriggeringProcessId: std::process::id(),
+            // Never the provider's own: programs are elsewhere.
+            TriggeringProcessId: std::process::id() ^ PROGRAM,
             TriggeringProcessImageFileName: image.as_ptr(),
             InstanceContext: context.get(),
         };

@@ -51,15 +51,18 @@ fn on_disk(path: &Wide) -> PathBuf {
 unsafe extern "system" fn PrjMarkDirectoryAsPlaceholder(
     root: PCWSTR,
     target: PCWSTR,
-    _version: *const PRJ_PLACEHOLDER_VERSION_INFO,
+    version: *const PRJ_PLACEHOLDER_VERSION_INFO,
     instance: *const GUID,
 ) -> HRESULT {
     // SAFETY: as documented.
     let (root, target) = unsafe { (strings::read(root), strings::read(target)) };
     let Some(root) = root.filter(|_| !instance.is_null()) else { return E_INVALIDARG };
-    if target.is_some_and(|target| !target.is_empty()) {
-        // Converting a directory below a root is not modelled: nothing here does it.
-        return Code::NOT_SUPPORTED.hresult();
+    if let Some(target) = target.filter(|target| !target.is_empty()) {
+        // SAFETY: as documented.
+        let version = unsafe { version.as_ref() }.map(strings::version).unwrap_or_default();
+        let marked =
+            instance::volume_of(&target).and_then(|(volume, path)| volume.mark(&path, version));
+        return hresult(marked);
     }
     // SAFETY: as documented, and not null.
     let number = strings::number(unsafe { &*instance });

@@ -1,13 +1,13 @@
 //! Files that change while they are copied.
 
-use std::{fs::File, ops::Range, os::unix::fs::FileExt, path::Path, sync::Once, time::UNIX_EPOCH};
+use std::{fs::File, ops::Range, path::Path, sync::Once, time::UNIX_EPOCH};
 
 use pkgfs_origin::{
     Cause, Rest,
     backend::{Backend, Mounted, Observer, Operation},
 };
 
-use crate::harness::{empty, file, noise, scratch, state};
+use crate::harness::{empty, file, noise, scratch, state, write_all_at};
 
 /// Does something to the file when the first part of it is in place.
 struct Meddler<'a, F> {
@@ -42,7 +42,7 @@ fn fetch(meddle: impl Fn(&File) + Sync, cancelled: bool) -> Cause {
 
 #[test]
 fn a_file_that_grows_while_it_is_copied_is_refused() {
-    let grow = |file: &File| file.write_all_at(b"x", 16 << 20).unwrap();
+    let grow = |file: &File| write_all_at(file, b"x", 16 << 20);
     assert_eq!(fetch(grow, false), Cause::Changed);
 }
 
@@ -53,7 +53,7 @@ fn a_file_that_is_cut_while_it_is_copied_is_refused() {
 
 #[test]
 fn a_file_rewritten_in_place_while_it_is_copied_is_refused() {
-    let rewrite = |file: &File| file.write_all_at(b"other bytes, same size", 12 << 20).unwrap();
+    let rewrite = |file: &File| write_all_at(file, b"other bytes, same size", 12 << 20);
     assert_eq!(fetch(rewrite, false), Cause::Changed);
 }
 
@@ -67,6 +67,20 @@ fn a_copy_nobody_waits_for_ends_early() {
     assert_eq!(fetch(|_| {}, true), Cause::Cancelled);
 }
 
+#[test]
+fn a_copy_that_cannot_be_written_is_told_from_a_failure_of_storage() {
+    let root = scratch();
+    for size in [7, 3 << 20] {
+        let path = file(root.path(), "f", noise(size));
+        let refuses = File::open(file(root.path(), "into", "")).unwrap();
+        let on =
+            Meddler { once: Once::new(), path: &path, meddle: |_: &File| {}, cancelled: false };
+        let failure = Mounted.fetch(&path, state(&path), &refuses, Rest::AtOnce, &on).unwrap_err();
+        assert!(matches!(failure.cause, Cause::Destination(_)), "{failure:?}");
+    }
+}
+
+#[cfg(unix)]
 #[test]
 fn a_full_local_disk_is_told_from_a_failure_of_storage() {
     let root = scratch();

@@ -1,27 +1,18 @@
 //! Workers that die, misbehave or cannot be started.
 
-use std::{fs::File, os::unix::fs::FileExt, path::Path, time::Duration};
+use std::{fs::File, path::Path, time::Duration};
 
 use pkgfs_origin::{Origin, OriginError, OriginSettings, Rest};
-use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::JoinSet;
 
-use crate::harness::{empty, file, noise, scratch, settings, start, state};
+use crate::harness::{
+    empty, exists, file, kill, misbehaving, noise, read_exact_at, scratch, settings, start, state,
+};
 
-pub fn signal(origin: &Origin, signal: Signal) -> u32 {
-    let pid = origin.counters().pid.unwrap();
-    kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
-    pid
-}
-
-pub fn exists(pid: u32) -> bool {
-    Path::new(&format!("/proc/{pid}")).exists()
-}
-
-fn misbehaving(script: &str) -> OriginSettings {
-    let command = ["sh", "-c", script].map(Into::into).to_vec();
-    OriginSettings { command, ..settings() }
-}
+/// A directory that is there.
+const PLACE: &str = if cfg!(windows) { r"C:\windows" } else { "/etc" };
+/// A program that is not.
+const NOWHERE: &str = if cfg!(windows) { r"C:\nowhere\pkgfs.exe" } else { "/nowhere/pkgfs" };
 
 #[tokio::test]
 async fn a_worker_killed_under_load_costs_no_request_and_no_byte() {
@@ -37,7 +28,7 @@ async fn a_worker_killed_under_load_costs_no_request_and_no_byte() {
             let fetch = origin.fetch(&path, state(&path), copy.try_clone().unwrap(), Rest::AtOnce);
             let fetched = fetch.finish().await.unwrap();
             let mut bytes = vec![0; content.len()];
-            copy.read_exact_at(&mut bytes, 0).unwrap();
+            read_exact_at(&copy, &mut bytes, 0);
             assert!(bytes == content && copy.metadata().unwrap().len() == fetched.size);
             assert_eq!(fetched.digest.as_bytes(), blake3::hash(&content).as_bytes());
             assert!(!origin.names(path.parent().unwrap()).await.unwrap().is_empty());
@@ -46,7 +37,7 @@ async fn a_worker_killed_under_load_costs_no_request_and_no_byte() {
     for _ in 0..50 {
         fetches.join_next().await.unwrap().unwrap();
     }
-    signal(&origin, Signal::KILL);
+    kill(&origin);
     while let Some(done) = fetches.join_next().await {
         done.unwrap();
     }
@@ -63,11 +54,11 @@ async fn what_a_fetch_told_stays_true_when_its_worker_dies() {
     let copy = empty();
     let mut fetch = origin.fetch(&path, state(&path), copy.try_clone().unwrap(), Rest::AtOnce);
     let mut told = fetch.progress().await.unwrap();
-    signal(&origin, Signal::KILL);
+    kill(&origin);
     loop {
         for place in &told {
             let mut bytes = vec![0; (place.end - place.start) as usize];
-            copy.read_exact_at(&mut bytes, place.start).unwrap();
+            read_exact_at(&copy, &mut bytes, place.start);
             assert!(bytes == content[place.start as usize..place.end as usize]);
         }
         let Some(more) = fetch.progress().await else { break };
@@ -80,10 +71,8 @@ async fn what_a_fetch_told_stays_true_when_its_worker_dies() {
 
 #[tokio::test]
 async fn a_request_that_costs_two_workers_fails_and_is_not_tried_again() {
-    // Reads a request, answers nonsense, and waits to be killed.
-    let origin =
-        start(misbehaving(r"head -c 1 <&0 >/dev/null; printf '\003\0\0\0abc' >&0; read x"));
-    let path = Path::new("/etc");
+    let origin = start(misbehaving("nonsense"));
+    let path = Path::new(PLACE);
     let error = origin.stat(path).await.unwrap_err();
     assert_eq!(error, OriginError::WorkerLost { path: path.into() });
     assert!(origin.counters().started <= 3);
@@ -92,18 +81,18 @@ async fn a_request_that_costs_two_workers_fails_and_is_not_tried_again() {
 
 #[tokio::test]
 async fn a_frame_cut_by_death_is_no_answer() {
-    let origin = start(misbehaving(r"head -c 1 <&0 >/dev/null; printf '\377\0\0\0abc' >&0"));
-    let error = origin.stat(Path::new("/etc")).await.unwrap_err();
+    let origin = start(misbehaving("cut"));
+    let error = origin.stat(Path::new(PLACE)).await.unwrap_err();
     assert!(matches!(error, OriginError::WorkerLost { .. }), "{error}");
     origin.stop().await;
 }
 
 #[tokio::test]
 async fn a_worker_that_never_comes_up_is_not_started_without_pause() {
-    let mut settings = misbehaving("exit 1");
+    let mut settings = misbehaving("exit");
     settings.deadline = Duration::from_secs(2);
     let origin = start(settings);
-    let error = origin.stat(Path::new("/etc")).await.unwrap_err();
+    let error = origin.stat(Path::new(PLACE)).await.unwrap_err();
     let lost = matches!(error, OriginError::WorkerLost { .. } | OriginError::TimedOut { .. });
     assert!(lost, "{error}");
     assert!(origin.counters().started < 10, "{:?}", origin.counters());
@@ -112,19 +101,19 @@ async fn a_worker_that_never_comes_up_is_not_started_without_pause() {
 
 #[tokio::test]
 async fn a_worker_that_cannot_be_run_is_told_by_its_program() {
-    let command = vec!["/nowhere/pkgfs".into()];
+    let command = vec![NOWHERE.into()];
     let error = Origin::start(OriginSettings { command, ..settings() }).unwrap_err();
-    assert!(error.to_string().starts_with("cannot start /nowhere/pkgfs"), "{error}");
+    assert!(error.to_string().starts_with(&format!("cannot start {NOWHERE}")), "{error}");
 }
 
 #[tokio::test]
 async fn stopping_leaves_no_process_and_fails_what_comes_after() {
     let origin = start(settings());
-    origin.stat(Path::new("/etc")).await.unwrap();
+    origin.stat(Path::new(PLACE)).await.unwrap();
     let pid = origin.counters().pid.unwrap();
     origin.stop().await;
     assert!(!exists(pid));
-    let error = origin.stat(Path::new("/etc")).await.unwrap_err();
+    let error = origin.stat(Path::new(PLACE)).await.unwrap_err();
     assert!(matches!(error, OriginError::Stopped { .. }));
     origin.stop().await;
 }
@@ -150,11 +139,23 @@ async fn requests_that_come_together_are_sent_together() {
     let mut asked = JoinSet::new();
     for _ in 0..64 {
         let origin = origin.clone();
-        asked.spawn(async move { origin.stat(Path::new("/etc")).await.unwrap() });
+        asked.spawn(async move { origin.stat(Path::new(PLACE)).await.unwrap() });
     }
     asked.join_all().await;
     let counters = origin.counters();
     assert_eq!((counters.requests, counters.operations.stat), (64, 64));
     assert!(counters.batches <= 64 - 15, "{counters:?}");
     origin.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_says_nothing_is_killed_and_what_it_was_asked_is_late() {
+    let settings = OriginSettings { deadline: Duration::from_secs(2), ..misbehaving("silence") };
+    let origin = start(settings);
+    let pid = origin.counters().pid.unwrap();
+    let error = origin.stat(Path::new(PLACE)).await.unwrap_err();
+    let late = matches!(error, OriginError::TimedOut { .. } | OriginError::WorkerLost { .. });
+    assert!(late, "{error}");
+    origin.stop().await;
+    assert!(!exists(pid));
 }

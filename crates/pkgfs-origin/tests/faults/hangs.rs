@@ -13,10 +13,9 @@ use fuser::{
     ReplyAttr, ReplyEntry, Request,
 };
 use pkgfs_origin::{Origin, OriginError, OriginSettings, Rest};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
-use super::deaths::{exists, signal};
-use crate::harness::{empty, file, noise, scratch, settings, start, state};
+use crate::harness::{empty, exists, file, kill, noise, scratch, settings, start, state};
 
 type Kept = Arc<Mutex<Vec<ReplyEntry>>>;
 
@@ -146,7 +145,7 @@ async fn a_worker_that_cannot_be_killed_is_left_behind_and_origin_goes_on() {
     assert_eq!((counters.started, counters.left_behind), (2, 1), "{counters:?}");
     assert_ne!(counters.pid, Some(pid));
     // A second is killed and dies; the first has had as long, and has not.
-    signal(&origin, Signal::KILL);
+    kill(&origin);
     origin.stat(&local).await.unwrap();
     assert!(exists(pid));
     hung.release();
@@ -179,7 +178,8 @@ async fn a_stopped_worker_is_replaced_and_its_requests_are_answered() {
     let root = scratch();
     let local = file(root.path(), "f", noise(50_000));
     let origin = start(impatient(4));
-    let pid = signal(&origin, Signal::STOP);
+    let pid = origin.counters().pid.unwrap();
+    kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::STOP).unwrap();
     let fetch = origin.fetch(&local, state(&local), empty(), Rest::AtOnce);
     let (stat, fetched) = tokio::join!(origin.stat(&local), fetch.finish());
     assert_eq!((stat.unwrap().attributes.size, fetched.unwrap().size), (50_000, 50_000));

@@ -3,8 +3,15 @@
 
 mod changes;
 mod deaths;
+// File systems of this process (FUSE), and reads past the cache, which Windows is not asked for.
+#[cfg(unix)]
 mod direct;
+#[cfg(unix)]
 mod hangs;
 #[path = "../harness/mod.rs"]
 mod harness;
+// Sockets, signals and `/proc`.
+#[cfg(unix)]
 mod isolation;
+#[cfg(windows)]
+mod isolation_on_windows;

@@ -76,13 +76,13 @@ mod tests {
             ("/network", "/"),
             ("relative", "/"),
         ] {
-            assert_eq!(&**mounts.of(Path::new(path)), Path::new(place), "{path}");
+            assert_eq!(&*mounts.of(Path::new(path)), Path::new(place), "{path}");
         }
     }
 
     #[test]
     fn what_is_mounted_is_found_with_blanks_in_its_name() {
         assert_eq!(unescaped(br"/net/a\040b\134c\"), br"/net/a b\c\");
-        assert_eq!(&**Mounts::look().of(Path::new("/proc/self/status")), Path::new("/proc"));
+        assert_eq!(&*Mounts::look().of(Path::new("/proc/self/status")), Path::new("/proc"));
     }
 }

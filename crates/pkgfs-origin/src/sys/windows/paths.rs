@@ -40,9 +40,18 @@ fn capital(letter: char) -> char {
 
 /// The form in which the system takes a path of any length with any names.
 pub(crate) fn verbatim(path: &Path) -> PathBuf {
-    let Ok(absolute) = std::path::absolute(path) else { return path.to_owned() };
-    let mut parts = absolute.components();
-    let Some(Component::Prefix(prefix)) = parts.next() else { return absolute };
+    let climbs = path.components().any(|part| part == Component::ParentDir);
+    if path.is_absolute() && !climbs {
+        // As it is: names come from listings of origin, and what the system would make of them
+        // otherwise are other names.
+        return lengthened(path);
+    }
+    std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| lengthened(&path))
+}
+
+fn lengthened(path: &Path) -> PathBuf {
+    let mut parts = path.components();
+    let Some(Component::Prefix(prefix)) = parts.next() else { return path.to_owned() };
     let mut verbatim = OsString::from(r"\\?\");
     match prefix.kind() {
         Prefix::Disk(_) => verbatim.push(prefix.as_os_str()),
@@ -52,14 +61,11 @@ pub(crate) fn verbatim(path: &Path) -> PathBuf {
             verbatim.push(r"\");
             verbatim.push(share);
         }
-        _ => return absolute,
+        _ => return path.to_owned(),
     }
-    // What `absolute` takes for a mistake is a name at origin: they come from its own listings.
-    let given = path.is_absolute() && !path.components().any(|part| part == Component::ParentDir);
-    let names = if given { path.components() } else { absolute.components() };
     verbatim.push(r"\");
     let mut verbatim = PathBuf::from(verbatim);
-    verbatim.extend(names.skip_while(|part| !matches!(part, Component::Normal(_))));
+    verbatim.extend(parts.filter(|part| matches!(part, Component::Normal(_))));
     verbatim
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn packages(repository: &Path) -> anyhow::Result<Vec<Package>> {
     let text = real.to_string_lossy().into_owned();
     let location = text.strip_prefix(r"\\?\").unwrap_or(&text).to_lowercase();
     let mut found = Vec::new();
-    for family in fs::read_dir(repository)?.filter_map(Result::ok) {
+    for family in fs::read_dir(&real)?.filter_map(Result::ok) {
         for version in fs::read_dir(family.path())?.filter_map(Result::ok) {
             let name = family.file_name().to_string_lossy().into_owned();
             let version_name = version.file_name().to_string_lossy().into_owned();
@@ -89,7 +89,9 @@ pub(crate) fn children(packages: &[Package], path: &Wide) -> Option<Vec<Node>> {
             names.into_iter().map(|name| below(name, What::Directory)).collect()
         }
         [trees] if same(trees, TREES) => {
-            (0..packages.len()).map(|tree| below(&tree.to_string(), What::Directory)).collect()
+            let tree =
+                |tree: usize| Node { sealed: true, ..below(&tree.to_string(), What::Directory) };
+            (0..packages.len()).map(tree).collect()
         }
         [trees, number, rest @ ..] if same(trees, TREES) => {
             let package = packages.get(number.to_string().parse::<usize>().ok()?)?;
