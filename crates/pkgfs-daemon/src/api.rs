@@ -31,7 +31,7 @@ use pkgfs_view::{CleanReport, ProfileList, Report};
 use pkgfs_view::{Target, VerifyProgress, VerifyReport, WarmLimits, WarmProgress, WarmReport};
 use serde::{Deserialize, Serialize};
 
-use crate::{Settings, holder::HandOver};
+use crate::Settings;
 
 /// Mount the daemon's store at one more place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,6 +194,17 @@ pub struct DaemonStatus {
     pub notes: Vec<String>,
     /// The state of the view.
     pub view: serde_json::Value,
+}
+
+/// What happens when a daemon dies.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandOver {
+    /// The process that starts another daemon when this one dies.
+    pub holder: Option<u32>,
+    /// How many daemons of this mount there were before.
+    pub taken_over: u64,
+    /// How the last of them ended.
+    pub last_end: Option<String>,
 }
 
 /// One mount that a daemon serves.

@@ -15,12 +15,11 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::net::UnixStream;
 
 use crate::{
     CleanOrder, CleanReport, DaemonStatus, Failure, FlushOrder, ListLine, MountOrder, Mounted,
     ProfileList, RemoveOrder, Report, TargetsOrder, UnmountOrder, Unmounted, UpgradeOrder,
-    VerifyLine, VerifyOrder, WarmLine, WarmOrder, control_socket,
+    VerifyLine, VerifyOrder, WarmLine, WarmOrder, control, words,
 };
 
 /// Longest wait for an answer; a mount asks rez and shared storage, an unmount waits
@@ -35,7 +34,7 @@ const STATUS_DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Client {
     store: PathBuf,
-    stream: UnixStream,
+    stream: control::Stream,
 }
 
 /// Why the daemon did not do what it was asked.
@@ -48,13 +47,13 @@ pub enum ClientError {
         store: PathBuf,
     },
     /// The socket may not be used by this user.
-    #[error("the store {} belongs to another user: only its owner and root may control its mounts", store.display())]
+    #[error("the store {} belongs to another user: only its owner and {} may control its mounts", store.display(), words::ADMINISTRATOR)]
     NotYours {
         /// The store.
         store: PathBuf,
     },
     /// It did not answer.
-    #[error("the pkgfs daemon of {} did not answer within {} s: its log tells why; SIGTERM ends it", store.display(), after.as_secs())]
+    #[error("the pkgfs daemon of {} did not answer within {} s: its log tells why; {}", store.display(), after.as_secs(), words::END_A_DAEMON)]
     Silent {
         /// The store.
         store: PathBuf,
@@ -81,7 +80,7 @@ impl Client {
     /// [`ClientError::NoDaemon`] where nothing listens.
     pub async fn connect(store: &Path) -> Result<Self, ClientError> {
         let owned = || store.to_owned();
-        match control_socket::connect(store).await {
+        match control::connect(store).await {
             Ok(stream) => Ok(Self { store: owned(), stream }),
             Err(error) => Err(match error.kind() {
                 io::ErrorKind::NotFound
@@ -93,10 +92,10 @@ impl Client {
         }
     }
 
-    /// The process at the other end, as the kernel tells.
+    /// The process at the other end, as the system tells.
     #[must_use]
-    pub fn daemon_pid(&self) -> Option<i32> {
-        self.stream.peer_cred().ok()?.pid()
+    pub fn daemon_pid(&self) -> Option<u32> {
+        control::daemon_pid(&self.stream)
     }
 
     /// The daemon's state.

@@ -3,11 +3,14 @@
 
 use std::{io, path::PathBuf};
 
-use pkgfs_fuse::MountError;
 use pkgfs_origin::OriginError;
 use pkgfs_store::StoreError;
 
-use crate::api::{Failure, FailureKind};
+use crate::{
+    api::{Failure, FailureKind},
+    platform::{ModeError, MountError},
+    sys,
+};
 
 /// Why a daemon did not start, or did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +98,7 @@ pub enum DaemonError {
         source: io::Error,
     },
     /// The log cannot be written.
-    #[error("cannot write the log {}: {source}; set XDG_STATE_HOME to a directory that you may write to", path.display())]
+    #[error("cannot write the log {}: {source}; set {} to a directory that you may write to", path.display(), sys::LOG_VARIABLE)]
     Log {
         /// The log.
         path: PathBuf,
@@ -142,7 +145,7 @@ pub enum DaemonError {
     Mount(#[from] MountError),
     /// The mode that was asked for cannot be had.
     #[error(transparent)]
-    Mode(#[from] pkgfs_fuse::ModeError),
+    Mode(#[from] ModeError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -162,4 +165,9 @@ impl From<&DaemonError> for Failure {
         };
         Self { kind, message: error.to_string() }
     }
+}
+
+/// A system call that should not fail did.
+pub(crate) fn system_error(action: &'static str) -> impl FnOnce(io::Error) -> DaemonError {
+    move |source| DaemonError::System { action, source }
 }

@@ -8,12 +8,11 @@
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
     path::PathBuf,
-    process::{Command, Stdio},
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DaemonError, Failure, MountOrder, Mounted, log_file, places::log_path};
+use crate::{DaemonError, Failure, MountOrder, Mounted, log_file, places::log_path, sys};
 
 /// The one line that a starting daemon says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,14 +54,7 @@ pub fn launch(order: &MountOrder) -> Result<Mounted, LaunchError> {
     let log = log_path(&order.settings.store);
     let errors =
         log_file::open(&log).map_err(|source| DaemonError::Log { path: log.clone(), source })?;
-    // The running program, even when its file was replaced by an upgrade.
-    let mut child = Command::new("/proc/self/exe")
-        .arg("daemon")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(errors)
-        .spawn()
-        .map_err(LaunchError::Spawn)?;
+    let mut child = sys::launch(&["daemon"], errors).map_err(LaunchError::Spawn)?;
     let told = child.stdin.take().map(|mut stdin| {
         let order = serde_json::to_vec(order).map_err(io::Error::other)?;
         stdin.write_all(&order)
@@ -104,7 +96,9 @@ pub fn started() -> Result<(), DaemonError> {
     })?;
     let result = crate::run(order, crate::Presence::Background, |mounted| {
         report(&Launch::Ready(mounted.clone()));
-        let_go();
+        if let Err(error) = sys::let_go() {
+            tracing::warn!(%error, "standard input and output stay open");
+        }
     });
     if let Err(error) = &result {
         report(&Launch::Failed(error.into()));
@@ -117,15 +111,4 @@ fn report(launch: &Launch) {
     let mut stdout = io::stdout();
     // Nobody may be listening any more.
     let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
-}
-
-/// Standard input and output become /dev/null.
-fn let_go() {
-    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
-    if let Ok(null) = null {
-        let replaced = rustix::stdio::dup2_stdin(&null).and(rustix::stdio::dup2_stdout(&null));
-        if let Err(error) = replaced {
-            tracing::warn!(%error, "standard input and output stay open");
-        }
-    }
 }

@@ -1,49 +1,48 @@
 //! The life of a mount: one daemon for a store, started in the background by the
-//! command, controlled over a Unix socket, ending by itself with its last mount.
+//! command, controlled over a socket of its own, ending by itself with its last mount.
 //!
 //! ```text
 //! command ── launch ──spawns──▶ daemon ─┬─ startup   store, origin, rez's settings, view
 //!    └────── client ──HTTP/1.1─▶ server ├─ mounts    which mountpoints live, and their ends
-//!            <store>/control.sock       └─ shutdown  settle, stop, release the store
+//!               control                 └─ shutdown  settle, stop, release the store
 //! ```
+//!
+//! What depends on the system stands in three modules, each with a side for Unix and one for Windows:
+//! `platform` (how a view is shown), `control` (where a daemon is asked) and `sys` (all else).
 //!
 //! Invariants: whoever has the store's lock owns its socket; a mountpoint directory
 //! exists only while it is mounted (rez fills a writable empty directory with whole
 //! copies); only the store's owner and root change anything.
 
 mod api;
+mod blocking;
 mod client;
 mod commands;
-mod control_socket;
+mod control;
 mod daemon;
 mod error;
-mod holder;
 mod launch;
 mod log_file;
-mod mountpoint;
 mod mounts;
-mod outside;
 mod places;
+mod platform;
 mod profiles;
 mod public;
 mod rez_settings;
 mod server;
 mod settings;
 mod startup;
+mod sys;
 
 pub use api::{
-    CleanOrder, DaemonStatus, Failure, FailureKind, FlushOrder, ListLine, LiveMount, MountOrder,
-    Mounted, RemoveOrder, TargetsOrder, UnmountOrder, Unmounted, UpgradeOrder, VerifyLine,
-    VerifyOrder, WarmLine, WarmOrder,
+    CleanOrder, DaemonStatus, Failure, FailureKind, FlushOrder, HandOver, ListLine, LiveMount,
+    MountOrder, Mounted, RemoveOrder, TargetsOrder, UnmountOrder, Unmounted, UpgradeOrder,
+    VerifyLine, VerifyOrder, WarmLine, WarmOrder,
 };
 pub use client::{Client, ClientError};
-pub use daemon::{Presence, run, take_over};
+pub use daemon::{Presence, run};
 pub use error::DaemonError;
-pub use holder::HandOver;
-/// What `pkgfs holder` runs: the process that keeps mounts alive.
-pub use holder::main as holder;
 pub use launch::{Launch, LaunchError, launch, started};
-pub use mountpoint::remove_mountpoint;
 /// What `pkgfs origin-worker` runs: the process that reads shared storage.
 pub use pkgfs_origin::worker::main as origin_worker;
 pub use pkgfs_view::{
@@ -51,8 +50,20 @@ pub use pkgfs_view::{
     VerifyProgress, VerifyReport, WarmLimits, WarmProgress, WarmReport,
 };
 pub use places::{default_store, log_path};
+pub use platform::{holder, mount_table, remove_mountpoint, take_over};
 pub use rez_settings::{RezUnavailable, rez_settings};
 pub use settings::{
     OriginKeys, ProfileKeys, RegistrationKeys, RezKeys, RoomKeys, ScrubKeys, Settings,
 };
 pub use startup::turnable;
+
+/// Tells the daemon in this process to end: who manages services wants it to.
+#[cfg(windows)]
+pub use sys::stop;
+
+/// What the system calls things, for messages.
+pub mod words {
+    pub use crate::sys::{ADMINISTRATOR, END_A_DAEMON};
+}
+
+use error::system_error;

@@ -4,17 +4,15 @@
 //! a log never takes more than twice that.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Mutex,
 };
 
-use rustix::fs::OFlags;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use crate::DaemonError;
+use crate::{DaemonError, sys};
 
 /// Bytes after which the log is begun anew.
 const LIMIT: u64 = 8 << 20;
@@ -27,8 +25,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
     }
-    let no_link = OFlags::NOFOLLOW.bits().cast_signed();
-    OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(no_link).open(path)
+    sys::open_log(path)
 }
 
 /// Sends what `tracing` collects to the log, or to the terminal.
@@ -37,7 +34,8 @@ pub(crate) fn start(level: &str, file: Option<&Path>) -> Result<(), DaemonError>
         EnvFilter::try_new(level).map_err(|_| DaemonError::LogLevel { level: level.to_owned() })?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
     let started = match file {
-        None => subscriber.with_writer(io::stderr).try_init(),
+        None if sys::takes_colours() => subscriber.with_writer(io::stderr).try_init(),
+        None => subscriber.with_ansi(false).with_writer(io::stderr).try_init(),
         Some(path) => {
             let log = LogFile::open(path, LIMIT)
                 .map_err(|source| DaemonError::Log { path: path.to_owned(), source })?;
@@ -48,21 +46,6 @@ pub(crate) fn start(level: &str, file: Option<&Path>) -> Result<(), DaemonError>
         action: "start the log",
         source: io::Error::other(error),
     })
-}
-
-/// Sends what `tracing` collects to a log that another process writes, and begins anew: it is opened
-/// for each line, of which there are few.
-pub(crate) fn join(path: &Path) {
-    let path = path.to_owned();
-    let writer = move || -> Box<dyn Write> {
-        match open(&path) {
-            Ok(file) => Box::new(file),
-            Err(_) => Box::new(io::stderr()),
-        }
-    };
-    let subscriber = tracing_subscriber::fmt().with_target(false).with_ansi(false);
-    // Only the first of a process counts.
-    let _ = subscriber.with_writer(writer).try_init();
 }
 
 struct LogFile {

@@ -10,7 +10,7 @@ use axum::{
 };
 use pkgfs_view::ProfileList;
 
-use crate::{DaemonError, TargetsOrder, commands::answer, mounts::blocking, server::Desk};
+use crate::{DaemonError, TargetsOrder, blocking::blocking, commands::answer, server::Desk};
 
 /// Most that an import may bring, in bytes: more than a store keeps.
 const MOST_IMPORTED: usize = 512 << 20;

@@ -1,6 +1,6 @@
 //! Connections of everybody: few at a time, so that nobody takes the descriptors that files need.
 //!
-//! Who comes when all are taken waits; the store's owner and root have a socket of their own.
+//! Who comes when all are taken waits; the store's owner and root have one of their own.
 
 use std::{
     io,
@@ -10,15 +10,17 @@ use std::{
 };
 
 use axum::serve::Listener;
-use rustix::process::geteuid;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{UnixListener, UnixStream, unix::SocketAddr},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Duration, Sleep, sleep},
 };
 
-use crate::{Settings, control_socket};
+use crate::{
+    Settings, control,
+    control::{Accepted, Address},
+    sys,
+};
 
 /// Connections at a time.
 const MOST: usize = 32;
@@ -26,46 +28,46 @@ const MOST: usize = 32;
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// Listens to everybody, where everybody is let in: a system daemon with mounts for all users.
-pub(crate) fn listen(settings: &Settings) -> Option<UnixListener> {
-    if !settings.allow_other || !geteuid().is_root() {
+pub(crate) fn listen(settings: &Settings) -> Option<control::Listener> {
+    if !settings.allow_other || !sys::is_privileged() {
         return None;
     }
-    let listening = control_socket::listen_to_all(&settings.store);
+    let listening = control::listen_to_all(&settings.store);
     let untold = |error| tracing::warn!(%error, "other users are told nothing: no public socket");
     listening.map_err(untold).ok()
 }
 
 /// A listener with a bound.
 pub(crate) struct Bounded {
-    listener: UnixListener,
+    listener: control::Listener,
     free: Arc<Semaphore>,
 }
 
 impl Bounded {
-    pub(crate) fn new(listener: UnixListener) -> Self {
+    pub(crate) fn new(listener: control::Listener) -> Self {
         Self { listener, free: Arc::new(Semaphore::new(MOST)) }
     }
 }
 
 impl Listener for Bounded {
     type Io = Connection;
-    type Addr = SocketAddr;
+    type Addr = Address;
 
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
+    async fn accept(&mut self) -> (Connection, Address) {
         // The semaphore is never closed.
         let place = Arc::clone(&self.free).acquire_owned().await.ok();
         let (stream, address) = Listener::accept(&mut self.listener).await;
         (Connection { stream, end: Box::pin(sleep(LONGEST)), _place: place }, address)
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
+    fn local_addr(&self) -> io::Result<Address> {
         self.listener.local_addr()
     }
 }
 
 /// A connection that ends in time, and its place among those there may be.
 pub(crate) struct Connection {
-    stream: UnixStream,
+    stream: Accepted,
     end: Pin<Box<Sleep>>,
     _place: Option<OwnedSemaphorePermit>,
 }

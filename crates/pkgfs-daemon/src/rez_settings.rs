@@ -13,14 +13,14 @@ use std::{
 use pkgfs_rez::RezSettings;
 use tokio::process::Command;
 
-use crate::{RezKeys, places};
+use crate::{RezKeys, sys};
 
 /// The settings, and why they are not rez's own if they are not.
 pub(crate) async fn read(keys: &RezKeys) -> (RezSettings, Option<String>) {
     match ask(keys).await {
         Ok(settings) => (settings, None),
         Err(reason) => {
-            let defaults = RezSettings::defaults(&places::home(), &std::env::temp_dir());
+            let defaults = RezSettings::defaults(&sys::home(), &std::env::temp_dir());
             let note = format!(
                 "{reason}; rez's defaults are taken for what may be cached: put rez on PATH or \
                  set rez.config_command, and mount again"

@@ -3,8 +3,8 @@
 //! ```text
 //! curl --unix-socket STORE/control.sock http://pkgfs/v1/status
 //! ```
-//! The kernel tells who asks (SO_PEERCRED); anyone but the store's owner and root is
-//! refused, whatever the mode of the directories above. What only tells, and changes nothing, is
+//! The system tells who asks; anyone but the store's owner and administrators is refused
+//! ([`control`](crate::control)). What only tells, and changes nothing, is
 //! told to all on the public socket of a daemon of root's whose mounts let others in.
 
 use std::{path::PathBuf, sync::Arc, time::UNIX_EPOCH};
@@ -19,17 +19,18 @@ use axum::{
     serve::IncomingStream,
 };
 use pkgfs_view::View;
-use rustix::process::geteuid;
-use tokio::{net::UnixListener, sync::watch};
 
 use crate::{
-    DaemonError, DaemonStatus, Failure, FailureKind, FlushOrder, HandOver, MountOrder, Mounted,
-    Settings, UnmountOrder, Unmounted, UpgradeOrder, commands,
-    holder::Keeper,
-    mountpoint::Readiness,
-    mounts::{Mounts, blocking},
+    DaemonError, DaemonStatus, Failure, FailureKind, FlushOrder, MountOrder, Mounted, Settings,
+    UnmountOrder, Unmounted, UpgradeOrder,
+    blocking::blocking,
+    commands,
+    control::{Listener, Peer},
+    mounts::Mounts,
+    platform::{Platform, Readiness},
     profiles,
     public::Bounded,
+    words,
 };
 
 /// What the requests work on.
@@ -40,10 +41,7 @@ pub(crate) struct Desk {
     pub(crate) log: PathBuf,
     pub(crate) notes: Vec<String>,
     pub(crate) started: std::time::SystemTime,
-    /// Who keeps the mounts when this process dies.
-    pub(crate) keeper: Option<Arc<Keeper>>,
-    /// Becomes true when another program is to take over.
-    pub(crate) successor: watch::Sender<bool>,
+    pub(crate) platform: Arc<Platform>,
 }
 
 impl Desk {
@@ -80,7 +78,7 @@ fn telling() -> Router<Arc<Desk>> {
 
 /// Answers everybody what only tells, until `done` says so.
 pub(crate) async fn serve_all(
-    listener: UnixListener,
+    listener: Listener,
     desk: Arc<Desk>,
     done: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
@@ -90,7 +88,7 @@ pub(crate) async fn serve_all(
 
 /// Answers until `done` says so, then finishes what it is answering.
 pub(crate) async fn serve(
-    listener: UnixListener,
+    listener: Listener,
     desk: Arc<Desk>,
     done: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
@@ -115,33 +113,33 @@ pub(crate) async fn serve(
         .await
 }
 
-/// The user at the other end; none if the kernel would not say.
-#[derive(Debug, Clone, Copy)]
-struct Peer(Option<u32>);
-
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        Self(stream.io().peer_cred().ok().map(|peer| peer.uid()))
+impl Connected<IncomingStream<'_, Listener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
+        Self::of(stream.io())
     }
 }
 
 async fn admit(ConnectInfo(peer): ConnectInfo<Peer>, request: Request, next: Next) -> Response {
-    match peer.0 {
-        Some(user) if user == 0 || user == geteuid().as_raw() => next.run(request).await,
-        _ => refuse(Failure {
-            kind: FailureKind::Forbidden,
-            message: "only the store's owner and root may control this mount: ask them".into(),
-        }),
+    if peer.may_control() {
+        return next.run(request).await;
     }
+    refuse(Failure {
+        kind: FailureKind::Forbidden,
+        message: format!(
+            "only the store's owner and {} may control this mount: ask them",
+            words::ADMINISTRATOR
+        ),
+    })
 }
 
 async fn not_for_all() -> Response {
     refuse(Failure {
         kind: FailureKind::Forbidden,
-        message:
-            "only the store's owner and root may do that: others may ask for status, list and \
-                  profile show"
-                .into(),
+        message: format!(
+            "only the store's owner and {} may do that: others may ask for status, list and \
+             profile show",
+            words::ADMINISTRATOR
+        ),
     })
 }
 
@@ -186,10 +184,7 @@ async fn status(State(desk): State<Arc<Desk>>) -> Result<Json<DaemonStatus>, Dae
         log: desk.log.clone(),
         started: desk.started.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         mounts,
-        hand_over: match &desk.keeper {
-            Some(keeper) => keeper.status().await,
-            None => HandOver::default(),
-        },
+        hand_over: desk.platform.hand_over().await,
         notes: desk.notes.clone(),
         view,
     }))
@@ -225,13 +220,6 @@ async fn upgrade(
     State(desk): State<Arc<Desk>>,
     Json(order): Json<UpgradeOrder>,
 ) -> Result<Json<serde_json::Value>, DaemonError> {
-    let told = match &desk.keeper {
-        Some(keeper) => keeper.upgrade(order.program).await,
-        None => return Err(DaemonError::NoHolder),
-    };
-    if !told {
-        return Err(DaemonError::HolderSilent);
-    }
-    desk.successor.send_replace(true);
+    desk.platform.upgrade(order.program).await?;
     Ok(Json(serde_json::json!({ "pid": std::process::id() })))
 }

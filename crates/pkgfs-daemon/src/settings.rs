@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use pkgfs_fuse::{Mode, ModeWanted};
 use pkgfs_view::RestOfLargeFiles;
 use serde::{Deserialize, Serialize};
 
@@ -75,17 +74,6 @@ impl TryFrom<String> for ModeKey {
                 return Err(format!("{text:?} is not one of auto, stateless, passthrough, cached"));
             }
         })
-    }
-}
-
-impl From<ModeKey> for ModeWanted {
-    fn from(key: ModeKey) -> Self {
-        match key {
-            ModeKey::Auto => Self::Auto,
-            ModeKey::Stateless => Self::Only(Mode::Stateless),
-            ModeKey::Passthrough => Self::Only(Mode::Passthrough),
-            ModeKey::Cached => Self::Only(Mode::Cached),
-        }
     }
 }
 

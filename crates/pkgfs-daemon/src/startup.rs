@@ -13,11 +13,9 @@ use pkgfs_store::{Store, StoreError, Turnable};
 use pkgfs_view::{
     ProfileSettings, RepositoryPlace, ScrubSettings, StoreLimits, Succession, View, ViewSettings,
 };
-use rustix::process::{Resource, Rlimit, getegid, geteuid, getrlimit, setrlimit};
-
 use serde::{Deserialize, Serialize};
 
-use crate::{DaemonError, Settings, rez_settings};
+use crate::{DaemonError, Settings, rez_settings, sys};
 
 /// A view and what it works with.
 pub(crate) struct Opened {
@@ -44,14 +42,6 @@ pub fn turnable(store: &Path) -> Option<DaemonError> {
             Some(StoreError::Turnable { path, turnable }.into())
         }
         _ => None,
-    }
-}
-
-/// Each open file of the mount may hold a descriptor: take all that the system gives.
-pub(crate) fn raise_descriptor_limit() {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
-        tracing::warn!(%error, "the limit of open files could not be raised");
     }
 }
 
@@ -130,7 +120,7 @@ pub(crate) fn open(
                 ahead_bytes: settings.profiles.ahead_megabytes.saturating_mul(1 << 20),
                 ahead_files: settings.profiles.ahead_files,
             },
-            owner: (geteuid().as_raw(), getegid().as_raw()),
+            owner: sys::owner(),
             shared: settings.allow_other,
         },
         succession,

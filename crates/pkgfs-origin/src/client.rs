@@ -198,6 +198,12 @@ impl Origin {
         Fetch { path: path.to_owned(), told, wishes, answer, events: self.events.downgrade() }
     }
 
+    /// Whether access lists are told with extended attributes.
+    #[must_use]
+    pub fn keeps_acls(&self) -> bool {
+        self.keep_acls
+    }
+
     /// How many requests are served at a time.
     #[must_use]
     pub fn parallel(&self) -> usize {

@@ -11,17 +11,16 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
 };
 
 use pkgfs_manifest::{BlobDigest, Timestamp};
 use rusqlite::{Connection, Transaction, params};
-use rustix::fs::OFlags;
 
-use crate::{Partial, RegistrationId, Store, StoreError, columns::Digest, database::lock};
+use crate::{Partial, RegistrationId, Store, StoreError, columns::Digest, database::lock, sys};
 
 /// From so many directories on, the whole file system is synced.
 const MANY_DIRECTORIES: usize = 8;
@@ -45,7 +44,7 @@ impl Store {
     /// When it is there and cannot be opened.
     pub fn open_blob(&self, digest: &BlobDigest) -> Result<Option<File>, StoreError> {
         let path = self.layout.blob(digest);
-        match open_read_only(&path) {
+        match sys::open_read_only(&path) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(StoreError::io("open", &path, error)),
@@ -68,7 +67,7 @@ impl Store {
     /// # Errors
     /// When it is no regular file, or cannot be read, synced or linked.
     pub fn adopt(&self, path: &Path) -> Result<(BlobDigest, u64), StoreError> {
-        let file = open_read_only(path).map_err(|e| StoreError::io("open", path, e))?;
+        let file = sys::open_read_only(path).map_err(|e| StoreError::io("open", path, e))?;
         let metadata = file.metadata().map_err(|e| StoreError::io("stat", path, e))?;
         if !metadata.is_file() {
             let reason = io::Error::other("it is no regular file");
@@ -78,9 +77,10 @@ impl Store {
         hasher.update_reader(&file).map_err(|e| StoreError::io("read", path, e))?;
         let digest = BlobDigest::from_bytes(hasher.finalize().into());
         let size = hasher.count();
-        let is_alone = metadata.nlink() == 1;
+        let is_alone =
+            sys::is_alone(&file, &metadata).map_err(|e| StoreError::io("stat", path, e))?;
         if is_alone {
-            file.sync_all().map_err(|e| StoreError::io("sync", path, e))?;
+            sys::sync_file(&file, path).map_err(|e| StoreError::io("sync", path, e))?;
         }
 
         let _placing = lock(&self.placing);
@@ -110,7 +110,7 @@ impl Store {
     pub fn protect(&self, adopted: &BTreeSet<BlobDigest>) -> Result<(), StoreError> {
         for digest in adopted {
             let path = self.layout.blob(digest);
-            match fs::set_permissions(&path, fs::Permissions::from_mode(0o400)) {
+            match sys::protect(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(StoreError::io("chmod", &path, error));
                 }
@@ -123,10 +123,8 @@ impl Store {
     /// A private copy, synced.
     fn copied(&self, path: &Path) -> Result<Partial, StoreError> {
         let copy = self.partial()?;
-        let mut from = open_read_only(path).map_err(|e| StoreError::io("open", path, e))?;
-        let copied = io::copy(&mut from, &mut copy.file())
-            .and_then(|_| copy.file().set_permissions(fs::Permissions::from_mode(0o400)))
-            .and_then(|()| copy.file().sync_all());
+        let from = sys::open_read_only(path).map_err(|e| StoreError::io("open", path, e))?;
+        let copied = sys::copy(&from, copy.file()).and_then(|()| copy.file().sync_all());
         copied.map_err(|e| StoreError::io("copy", path, e))?;
         Ok(copy)
     }
@@ -182,11 +180,12 @@ impl Store {
             }
             let place = self.layout.blob(digest);
             match how {
-                Placing::Move => fs::rename(from, place),
+                Placing::Move => sys::replace(from, &place, || self.aside()),
                 Placing::Link => match fs::hard_link(from, &place) {
                     // A file without a row is nobody's.
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                        fs::remove_file(&place).and_then(|()| fs::hard_link(from, &place))
+                        sys::remove_blob(&place, || self.aside())
+                            .and_then(|()| fs::hard_link(from, &place))
                     }
                     linked => linked,
                 },
@@ -194,9 +193,14 @@ impl Store {
             .map_err(|e| StoreError::io("move", from, e))?;
         }
         match changed.len() {
-            MANY_DIRECTORIES.. => self.sync_file_system(),
+            MANY_DIRECTORIES.. if self.sync_file_system()? => Ok(()),
             _ => changed.iter().try_for_each(|dir| sync_dir(dir)),
         }
+    }
+
+    /// Where a blob may be moved that goes while somebody reads it.
+    fn aside(&self) -> PathBuf {
+        self.layout.going(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Makes a directory for blobs; false if it was there.
@@ -255,7 +259,7 @@ impl Store {
                     continue;
                 }
                 let path = self.layout.blob(digest);
-                match fs::remove_file(&path) {
+                match sys::remove_blob(&path, || self.aside()) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
                         return Err(StoreError::io("remove", &path, error));
                     }
@@ -332,12 +336,6 @@ pub(crate) fn forget_unreferenced(
     Ok(forgotten)
 }
 
-fn open_read_only(path: &Path) -> io::Result<File> {
-    // Not waiting, should a fifo stand there.
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-    OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)
-}
-
 /// Makes a directory; false if it was there.
 fn make_dir(path: &Path) -> Result<bool, StoreError> {
     match fs::create_dir(path) {
@@ -349,5 +347,5 @@ fn make_dir(path: &Path) -> Result<bool, StoreError> {
 
 /// Makes durable which names a directory holds.
 pub(crate) fn sync_dir(path: &Path) -> Result<(), StoreError> {
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(|e| StoreError::io("sync", path, e))
+    sys::sync_dir(path).map_err(|e| StoreError::io("sync", path, e))
 }

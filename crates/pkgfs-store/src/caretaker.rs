@@ -6,7 +6,6 @@
 
 use std::{
     fs, io,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
@@ -21,6 +20,7 @@ use rusqlite::OpenFlags;
 use crate::{
     StoreError,
     database::{self, lock},
+    sys,
 };
 
 enum Job {
@@ -131,13 +131,13 @@ fn checkpoint(path: &Path) -> Result<(), StoreError> {
 /// Deletes a tree whose directories may have any mode: rez gives its copies origin's.
 fn remove(path: &Path, stopping: &AtomicBool) -> io::Result<()> {
     if stopping.load(Ordering::Acquire) || !path.symlink_metadata()?.is_dir() {
-        return if stopping.load(Ordering::Acquire) { Ok(()) } else { fs::remove_file(path) };
+        return if stopping.load(Ordering::Acquire) { Ok(()) } else { sys::remove_file(path) };
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+    sys::open_up(path)?;
     // Names first: a descriptor held at each level would run out in a deep tree.
     let inside: Vec<_> = fs::read_dir(path)?.collect::<Result<_, _>>()?;
     for entry in inside {
         remove(&entry.path(), stopping)?;
     }
-    if stopping.load(Ordering::Acquire) { Ok(()) } else { fs::remove_dir(path) }
+    if stopping.load(Ordering::Acquire) { Ok(()) } else { sys::remove_dir(path) }
 }

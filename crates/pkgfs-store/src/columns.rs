@@ -1,12 +1,10 @@
 //! How values are put into columns and read back. A value that cannot be read is an
 //! error of conversion, which [`StoreError::database`](crate::StoreError) calls damage.
 
-use std::{
-    os::unix::ffi::{OsStrExt, OsStringExt},
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
-use pkgfs_manifest::{BlobDigest, Timestamp};
+pub(crate) use pkgfs_manifest::os_name::path_bytes;
+use pkgfs_manifest::{BlobDigest, Timestamp, os_name};
 use rusqlite::{
     Row,
     types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef},
@@ -68,15 +66,23 @@ impl FromSql for Digest {
     }
 }
 
-/// A path as its bytes, which need not be text.
-pub(crate) fn path_bytes(path: &Path) -> &[u8] {
-    path.as_os_str().as_bytes()
+/// A path from its bytes in a column.
+pub(crate) fn path(row: &Row<'_>, column: usize) -> rusqlite::Result<PathBuf> {
+    os_name::path_from(row.get(column)?).ok_or_else(|| undecodable(column, NoPath))
 }
 
-/// A path from its bytes.
-pub(crate) fn path_from(bytes: Vec<u8>) -> PathBuf {
-    std::ffi::OsString::from_vec(bytes).into()
+/// The same, where there may be none.
+pub(crate) fn optional_path(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<PathBuf>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => path(row, column).map(Some),
+    }
 }
+
+/// Bytes that are no path of this system.
+#[derive(Debug, thiserror::Error)]
+#[error("it is no path")]
+struct NoPath;
 
 /// A moment from its two columns, seconds and the nanoseconds beside them.
 pub(crate) fn timestamp(row: &Row<'_>, secs: usize) -> rusqlite::Result<Timestamp> {

@@ -19,6 +19,7 @@ use crate::{
     blobs::{self, Placing},
     columns::Digest,
     database::lock,
+    sys,
 };
 
 /// How many files are synced at once.
@@ -90,16 +91,15 @@ impl Store {
         let (short, long): (Vec<_>, Vec<_>) = finished.iter().partition(|one| one.size <= SHORT);
         sync_each(&long)?;
         match short.len() {
-            MANY.. => self.sync_file_system(),
+            MANY.. if self.sync_file_system()? => Ok(()),
             _ => sync_each(&short),
         }
     }
 
-    /// Makes durable all that was written to the store's file system, names included. Since Linux
-    /// 5.8 it tells of a write that failed since the last call: always through the same file, of
-    /// which the kernel knows what it was told.
-    pub(crate) fn sync_file_system(&self) -> Result<(), StoreError> {
-        rustix::fs::syncfs(&self.lock).map_err(|e| StoreError::io("sync", self.dir(), e))
+    /// Makes durable all that was written to the store's file system, names included, if the system
+    /// can do that. Always through the same file, of which it knows what was told of failures.
+    pub(crate) fn sync_file_system(&self) -> Result<bool, StoreError> {
+        sys::sync_file_system(&self.lock).map_err(|e| StoreError::io("sync", self.dir(), e))
     }
 }
 

@@ -15,6 +15,7 @@ mod mending;
 
 use std::{
     fs::File,
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -25,7 +26,9 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::{Rebuilt, StoreError, blobs::sync_dir, layout::Layout, salvage, seals, usage::Totals};
+use crate::{
+    Rebuilt, StoreError, blobs::sync_dir, layout::Layout, salvage, seals, sys, usage::Totals,
+};
 use mending::{Hearer, told};
 
 /// What makes each version of the schema of the one before, the first of nothing.
@@ -66,7 +69,9 @@ pub(crate) struct Database {
     writer: Mutex<Connection>,
     readers: Vec<Mutex<Connection>>,
     next: AtomicUsize,
-    wal: Mutex<Arc<File>>,
+    /// What the log is synced through; nothing while the database is made anew, since some systems
+    /// do not give a name to another file while the one that had it is open.
+    wal: Mutex<Option<Arc<File>>>,
     totals: Mutex<Totals>,
     /// Length of the log after the last commit.
     log_pages: Arc<AtomicI32>,
@@ -119,7 +124,7 @@ impl Database {
             writer: Mutex::new(opened.writer),
             readers: opened.readers.into_iter().map(Mutex::new).collect(),
             next: AtomicUsize::new(0),
-            wal: Mutex::new(Arc::new(opened.wal)),
+            wal: Mutex::new(Some(Arc::new(opened.wal))),
             totals: Mutex::new(opened.totals),
             log_pages,
             log_is_long,
@@ -163,8 +168,10 @@ impl Database {
 
     /// Makes durable all that was written so far.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        let wal = Arc::clone(&*lock(&self.wal));
-        wal.sync_data().map_err(|e| StoreError::io("sync", &self.layout.wal(), e))
+        let wal = lock(&self.wal).clone();
+        // It is missing where making the database anew has failed.
+        let synced = wal.ok_or(io::ErrorKind::NotFound.into()).and_then(|wal| wal.sync_data());
+        synced.map_err(|e| StoreError::io("sync", &self.layout.wal(), e))
     }
 
     /// Runs `work` on a connection that reads.
@@ -222,7 +229,7 @@ fn connections(
         .map_err(sql)?;
     let totals = Totals::read(&writer).map_err(sql)?;
     let wal_path = layout.wal();
-    let wal = File::open(&wal_path).map_err(|e| StoreError::io("open", &wal_path, e))?;
+    let wal = sys::open_to_sync(&wal_path).map_err(|e| StoreError::io("open", &wal_path, e))?;
     // The log was made anew, and must not lose its name with the power.
     sync_dir(layout.dir())?;
     let readers = (0..READERS)

@@ -13,7 +13,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use crate::{
     RegistrationId, RegistrationState, Store, StoreError, blobs,
-    columns::{Digest, path_bytes, path_from, undecodable},
+    columns::{Digest, path, path_bytes, undecodable},
     seals::{self, OF_LISTING},
 };
 
@@ -202,8 +202,8 @@ fn directory(row: &Row<'_>) -> rusqlite::Result<Directory> {
         id: row.get(0)?,
         registration: row.get(1)?,
         path: row.get(2)?,
-        source: path_from(row.get(3)?),
-        anchor: path_from(row.get(4)?),
+        source: path(row, 3)?,
+        anchor: path(row, 4)?,
         listing: Listing::decode(listing).map_err(|error| undecodable(5, error))?,
     })
 }

@@ -28,8 +28,8 @@ pub enum StoreError {
     OwnedByAnother {
         /// The store's directory.
         path: PathBuf,
-        /// Its owner's numeric id.
-        owner: u32,
+        /// Its owner.
+        owner: crate::UserId,
     },
     /// Another user could make the store's files lie, or be written, elsewhere.
     #[error(

@@ -17,6 +17,9 @@ pub(crate) const STAGING: &str = "staging";
 pub(crate) const SYS: &str = "sys";
 pub(crate) const DATABASE: &str = "pkgfs.sqlite";
 
+/// How the names of files in `partial/` begin that go with the last who reads them.
+pub(crate) const GOING: &str = "going-";
+
 /// What a store that was never finished may hold. `lost+found` is there when a file
 /// system of its own is mounted for the store.
 pub(crate) const NAMES: [&str; 12] = [
@@ -68,6 +71,11 @@ impl Layout {
 
     pub(crate) fn partial(&self) -> PathBuf {
         self.dir.join(PARTIAL)
+    }
+
+    /// Where a file is moved that goes with the last who reads it.
+    pub(crate) fn going(&self, number: u64) -> PathBuf {
+        self.partial().join(format!("{GOING}{number}"))
     }
 
     pub(crate) fn reserve(&self) -> PathBuf {

@@ -43,7 +43,6 @@ mod directories;
 mod error;
 mod evict;
 mod layout;
-mod network;
 mod open;
 mod partial;
 mod pins;
@@ -55,6 +54,7 @@ mod salvage;
 mod seals;
 mod staging;
 mod sweep;
+mod sys;
 mod usage;
 mod verify;
 mod way;
@@ -84,6 +84,13 @@ pub use way::{Turnable, turnable};
 use caretaker::Caretaker;
 use database::Database;
 use layout::Layout;
+
+/// An open file, for whoever is to have it without the store's knowing: a descriptor, or on Windows
+/// a handle.
+pub type Descriptor = sys::Descriptor;
+
+/// What a user of the system is known by: a number, or on Windows a security identifier.
+pub type UserId = sys::UserId;
 
 /// An open store. One process at a time has it open; its threads share it.
 pub struct Store {

@@ -6,24 +6,20 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File},
     io::{self, Read, Seek, Write},
-    os::fd::OwnedFd,
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{Mutex, atomic::AtomicU64},
 };
 
-use rustix::fs::FlockOperation;
-
 use crate::{
-    Store, StoreError,
+    Descriptor, Store, StoreError,
     blobs::sync_dir,
     caretaker::Caretaker,
     database::{Database, VERSION, format_of},
     layout::{self, Layout},
-    network::network_file_system,
     partial,
+    sys::{self, network_file_system},
     way::turnable,
 };
 
@@ -46,7 +42,7 @@ impl Store {
     ///
     /// # Errors
     /// As for [`open`](Self::open).
-    pub fn take_over(dir: &Path, lock: OwnedFd) -> Result<Self, StoreError> {
+    pub fn take_over(dir: &Path, lock: Descriptor) -> Result<Self, StoreError> {
         Self::open_as(dir, Some(lock.into()))
     }
 
@@ -54,15 +50,15 @@ impl Store {
     ///
     /// # Errors
     /// When there are no descriptors left.
-    pub fn lock(&self) -> Result<OwnedFd, StoreError> {
-        let copy = self.lock.try_clone().map(OwnedFd::from);
+    pub fn lock(&self) -> Result<Descriptor, StoreError> {
+        let copy = self.lock.try_clone().map(Descriptor::from);
         copy.map_err(|e| StoreError::io("hand on", &self.layout.lock(), e))
     }
 
     fn open_as(dir: &Path, handed_on: Option<File>) -> Result<Self, StoreError> {
         let layout = Layout::new(prepare_dir(dir)?);
         stamp_of(&layout)?;
-        make_private(layout.dir())?;
+        sys::make_private(layout.dir()).map_err(|e| refused(layout.dir(), e))?;
         let takes_over = handed_on.is_some();
         let lock = match handed_on {
             Some(lock) => sign_lock(&layout, lock)?,
@@ -111,20 +107,20 @@ fn prepare_dir(dir: &Path) -> Result<PathBuf, StoreError> {
     if let Some(parent) = absolute.parent() {
         fs::create_dir_all(parent).map_err(refused)?;
     }
-    match DirBuilder::new().mode(0o700).create(&absolute) {
+    match sys::make_private_dir(&absolute) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(refused(error)),
         _ => {}
     }
     let metadata = fs::metadata(&absolute).map_err(refused)?;
-    let path = absolute.canonicalize().map_err(refused)?;
+    let path = sys::real_path(&absolute).map_err(refused)?;
     if !metadata.is_dir() {
         return Err(StoreError::NotADirectory { path });
     }
     if let Some(kind) = network_file_system(&path).map_err(refused)? {
         return Err(StoreError::OnNetworkFileSystem { path, kind });
     }
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Err(StoreError::OwnedByAnother { path, owner: metadata.uid() });
+    if let Some(owner) = sys::other_owner(&path, &metadata).map_err(refused)? {
+        return Err(StoreError::OwnedByAnother { path, owner });
     }
     Ok(path)
 }
@@ -163,33 +159,14 @@ fn stamp_of(layout: &Layout) -> Result<Option<u64>, StoreError> {
     Ok(None)
 }
 
-fn make_private(dir: &Path) -> Result<(), StoreError> {
-    let mode = fs::metadata(dir).map_err(|e| refused(dir, e))?.mode();
-    if mode & 0o077 == 0 {
-        return Ok(());
-    }
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(|e| refused(dir, e))
-}
-
 /// Locks the store for this process.
 fn take_lock(layout: &Layout) -> Result<File, StoreError> {
     let path = layout.lock();
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(|e| refused(layout.dir(), e))?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let mut text = String::new();
-            let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-            return Err(StoreError::InUse { path: layout.dir().to_owned(), pid });
-        }
-        Err(error) => return Err(StoreError::io("lock", &path, error)),
+    let mut file = sys::open_lock(&path).map_err(|e| refused(layout.dir(), e))?;
+    if !sys::try_lock(&file).map_err(|e| StoreError::io("lock", &path, e))? {
+        let mut text = String::new();
+        let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+        return Err(StoreError::InUse { path: layout.dir().to_owned(), pid });
     }
     sign_lock(layout, file)
 }
@@ -243,7 +220,7 @@ fn write_stamp(layout: &Layout) -> Result<(), StoreError> {
 }
 
 fn make_dir(path: &Path) -> Result<(), StoreError> {
-    match DirBuilder::new().mode(0o700).create(path) {
+    match sys::make_dir_inside(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             Err(StoreError::io("create", path, error))
         }

@@ -2,19 +2,15 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io,
-    os::{
-        fd::OwnedFd,
-        unix::fs::{FileExt, OpenOptionsExt},
-    },
     path::{Path, PathBuf},
     sync::{Arc, Mutex, atomic::Ordering},
 };
 
 use pkgfs_manifest::BlobDigest;
 
-use crate::{FileKey, Finished, Store, StoreError, database::lock};
+use crate::{FileKey, Finished, Store, StoreError, database::lock, sys};
 
 /// The partial files that somebody has, from before each is made until it is gone.
 pub(crate) type Live = Arc<Mutex<BTreeSet<PathBuf>>>;
@@ -35,13 +31,13 @@ impl Partial {
         &self.file
     }
 
-    /// A descriptor of it, to be filled by another thread or process. It must be done
+    /// The same file once more, to be filled by another thread or process. It must be done
     /// with it when the file is committed.
     ///
     /// # Errors
-    /// When the process has no descriptors left.
-    pub fn try_clone(&self) -> io::Result<OwnedFd> {
-        self.file.try_clone().map(Into::into)
+    /// When the process has no descriptors, or handles, left.
+    pub fn try_clone(&self) -> io::Result<File> {
+        self.file.try_clone()
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -52,7 +48,7 @@ impl Partial {
 impl Drop for Partial {
     /// Once placed among the blobs, the file has no such name any more.
     fn drop(&mut self) {
-        match fs::remove_file(&self.path) {
+        match sys::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!("cannot remove {}: {error}", self.path.display());
             }
@@ -69,9 +65,7 @@ impl Store {
     /// Why it does not.
     pub fn probe(&self) -> Result<(), StoreError> {
         let partial = self.partial()?;
-        partial
-            .file()
-            .write_all_at(&[0], 0)
+        sys::write_all_at(partial.file(), &[0], 0)
             .map_err(|error| StoreError::io("write", partial.path(), error))?;
         let as_it_is = "UPDATE scrub SET ended_secs = ended_secs";
         self.database.write(|transaction| transaction.execute(as_it_is, []))?;
@@ -84,9 +78,7 @@ impl Store {
     /// When it cannot be written.
     pub fn finish(&self, file: FileKey, bytes: &[u8]) -> Result<Finished, StoreError> {
         let partial = self.partial()?;
-        partial
-            .file()
-            .write_all_at(bytes, 0)
+        sys::write_all_at(partial.file(), bytes, 0)
             .map_err(|error| StoreError::io("write", partial.path(), error))?;
         let digest = BlobDigest::from_bytes(*blake3::hash(bytes).as_bytes());
         Ok(Finished { partial, digest, size: bytes.len() as u64, file })
@@ -100,9 +92,8 @@ impl Store {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let path = self.layout.partial().join(number.to_string());
         lock(&self.live).insert(path.clone());
-        // The mode is that of a blob from the start; it does not bind this descriptor.
-        let open =
-            || OpenOptions::new().read(true).write(true).create_new(true).mode(0o400).open(&path);
+        // Read-only as a blob is, from the start; that does not bind this descriptor.
+        let open = || sys::create_partial(&path);
         let opened = match open() {
             // Somebody removed the directory.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -11,6 +11,7 @@ use rusqlite::Transaction;
 
 use crate::{
     RegistrationId, Store, StoreError, blobs::forget_unreferenced, columns::Digest, database::lock,
+    layout, sys,
 };
 
 /// Blobs that no content refers to and nobody holds for a directory to come.
@@ -125,11 +126,13 @@ impl Store {
         let dir = self.layout.partial();
         let listed = |error| StoreError::io("list", &dir, error);
         for entry in fs::read_dir(&dir).map_err(listed)? {
-            let path = entry.map_err(listed)?.path();
-            if lock(&self.live).contains(&path) {
+            let entry = entry.map_err(listed)?;
+            let path = entry.path();
+            let is_going = entry.file_name().to_str().is_some_and(|n| n.starts_with(layout::GOING));
+            if is_going || lock(&self.live).contains(&path) {
                 continue;
             }
-            match path.metadata() {
+            match entry.metadata() {
                 // Placed among the blobs since it was listed.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(StoreError::io("stat", &path, error)),
@@ -139,7 +142,7 @@ impl Store {
                 }
             }
             if !dry {
-                fs::remove_file(&path).map_err(|e| StoreError::io("remove", &path, e))?;
+                sys::remove_file(&path).map_err(|e| StoreError::io("remove", &path, e))?;
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use crate::{
     Store, StoreError,
-    columns::{path_bytes, path_from, timestamp},
+    columns::{optional_path, path, path_bytes, timestamp},
     seals::{self, OF_REGISTRATION},
 };
 
@@ -291,8 +291,8 @@ fn registration(row: &Row<'_>) -> rusqlite::Result<Registration> {
         stem: row.get(4)?,
         handle_key: row.get(5)?,
         json: row.get(6)?,
-        repository: path_from(row.get(7)?),
-        root: row.get::<_, Option<Vec<u8>>>(8)?.map(path_from),
+        repository: path(row, 7)?,
+        root: optional_path(row, 8)?,
         state: row.get(9)?,
         touched: timestamp(row, 10)?,
         created: timestamp(row, 12)?,

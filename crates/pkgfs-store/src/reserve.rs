@@ -1,11 +1,9 @@
 //! Room kept back on the disk: where that is full, the database must still be able to write down
 //! what goes.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 
-use rustix::fs::{FallocateFlags, fallocate};
-
-use crate::Store;
+use crate::{Store, sys};
 
 /// More than the log takes for what goes at a time.
 const BYTES: u64 = 4 << 20;
@@ -20,9 +18,8 @@ impl Store {
         if kept || self.usage().disk_available < SPARE * BYTES {
             return;
         }
-        let keep = |file: File| fallocate(&file, FallocateFlags::empty(), 0, BYTES);
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-        let kept = file.and_then(|file| Ok(keep(file)?));
+        let kept = file.and_then(|file| sys::allocate(&file, BYTES));
         if let Err(error) = kept {
             tracing::debug!(%error, "no room is kept back on the store's disk");
             self.use_reserve();

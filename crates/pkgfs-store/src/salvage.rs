@@ -23,7 +23,7 @@ use crate::{
     columns::Digest,
     database,
     layout::Layout,
-    seals,
+    seals, sys,
 };
 
 /// Numbers that are passed over, so that none is given twice though some that were are not known.
@@ -161,7 +161,7 @@ pub(crate) fn rebuild(layout: &Layout, reason: String) -> Result<Rebuilt, StoreE
     let old = there.then(|| database::connect(&layout.database(), read)).and_then(Result::ok);
     fill(layout, old.as_ref(), &mut new, &mut rebuilt).map_err(sql)?;
     drop((old, new));
-    let synced = fs::File::open(&path).and_then(|file| file.sync_all());
+    let synced = sys::open_to_sync(&path).and_then(|file| file.sync_all());
     synced.map_err(|error| StoreError::io("sync", &path, error))?;
     moved(&path, &layout.rebuilt())?;
     sync_dir(layout.dir())?;

@@ -2,12 +2,11 @@
 
 use std::{
     fs, io,
-    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::atomic::Ordering,
 };
 
-use crate::{RegistrationId, Store, StoreError};
+use crate::{RegistrationId, Store, StoreError, sys};
 
 impl Store {
     /// Where the tree of a registration's copy goes. Making it is the caller's part.
@@ -23,10 +22,7 @@ impl Store {
     /// When there is one already, or it cannot be made.
     pub fn make_staging(&self, id: RegistrationId, mode: u16) -> Result<PathBuf, StoreError> {
         let path = self.layout.staging_of(id);
-        fs::DirBuilder::new()
-            .mode(u32::from(mode) | 0o700)
-            .create(&path)
-            .map_err(|error| StoreError::io("make", &path, error))?;
+        sys::make_dir_with(&path, mode).map_err(|error| StoreError::io("make", &path, error))?;
         Ok(path)
     }
 

@@ -4,18 +4,13 @@
 //! were retired, and blobs marked unsettled that no content refers to. Everything is
 //! found by name or by index; no blobs are walked.
 
-use std::{
-    collections::BTreeSet,
-    fs, io,
-    os::unix::fs::{MetadataExt, PermissionsExt},
-    path::Path,
-};
+use std::{collections::BTreeSet, fs, io, path::Path};
 
 use pkgfs_manifest::BlobDigest;
 
 use crate::{
     RegistrationId, RegistrationState, Store, StoreError, blobs::forget_unreferenced,
-    columns::Digest, database::lock,
+    columns::Digest, database::lock, sys,
 };
 
 impl Store {
@@ -31,7 +26,7 @@ impl Store {
         let listed = |e| StoreError::io("list", &dir, e);
         for entry in fs::read_dir(&dir).map_err(listed)? {
             let path = entry.map_err(listed)?.path();
-            fs::remove_file(&path).map_err(|e| StoreError::io("remove", &path, e))?;
+            sys::remove_file(&path).map_err(|e| StoreError::io("remove", &path, e))?;
         }
         Ok(())
     }
@@ -105,8 +100,8 @@ fn protect_adopted(path: &Path) -> Result<(), StoreError> {
         for entry in fs::read_dir(path).into_iter().flatten() {
             protect_adopted(&entry.map_err(failed)?.path())?;
         }
-    } else if data.is_file() && data.nlink() > 1 {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o400)).map_err(failed)?;
+    } else if data.is_file() && !sys::is_alone_at(path, &data).map_err(failed)? {
+        sys::protect(path).map_err(failed)?;
     }
     Ok(())
 }

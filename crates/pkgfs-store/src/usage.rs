@@ -1,10 +1,10 @@
 //! How much there is: counters kept with every transaction, and the room on the disk.
 
-use std::{fs, os::unix::fs::MetadataExt};
+use std::fs;
 
 use rusqlite::{Connection, params};
 
-use crate::{Registered, RegistrationId, Store, StoreError};
+use crate::{Registered, RegistrationId, Store, StoreError, sys};
 
 /// The counters the database keeps in its `totals`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,7 +80,7 @@ impl Store {
     #[must_use]
     pub fn usage(&self) -> Usage {
         let totals = self.database.totals();
-        let disk = rustix::fs::statvfs(self.dir()).ok();
+        let (disk_total, disk_available) = sys::disk_room(self.dir()).unwrap_or((0, 0));
         Usage {
             registrations: totals.registrations,
             blobs: totals.blobs,
@@ -88,10 +88,8 @@ impl Store {
             partial_bytes: self.partial_bytes(),
             hydrated_files: totals.current.hydrated_files,
             hydrated_bytes: totals.current.hydrated_bytes,
-            disk_total: disk.as_ref().map_or(0, |disk| disk.f_blocks.saturating_mul(disk.f_frsize)),
-            disk_available: disk
-                .as_ref()
-                .map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
+            disk_total,
+            disk_available,
         }
     }
 
@@ -101,8 +99,7 @@ impl Store {
         let Ok(files) = fs::read_dir(self.layout.partial()) else { return 0 };
         files
             .flatten()
-            .filter_map(|file| file.metadata().ok())
-            .map(|file| file.blocks() * 512)
+            .filter_map(|file| Some(sys::allocated(&file.path(), &file.metadata().ok()?)))
             .sum()
     }
 

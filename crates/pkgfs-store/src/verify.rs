@@ -6,17 +6,15 @@
 //! them next has them fetched anew.
 
 use std::{
-    fs::{File, Metadata, OpenOptions, Permissions},
+    fs::{File, Metadata},
     io,
-    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
 use pkgfs_manifest::{BlobDigest, Timestamp};
 use rusqlite::params;
-use rustix::fs::OFlags;
 
-use crate::{DirectoryId, FileKey, Store, StoreError, blobs, columns::Digest, database::lock};
+use crate::{DirectoryId, FileKey, Store, StoreError, blobs, columns::Digest, database::lock, sys};
 
 /// Bytes read at a time.
 const PART: usize = 1 << 20;
@@ -42,7 +40,7 @@ pub struct Suspect {
     /// What is wrong.
     pub reason: String,
     /// The file that was read; none if it is not there.
-    inode: Option<u64>,
+    which: Option<sys::FileId>,
 }
 
 /// How far the background check is.
@@ -88,18 +86,16 @@ impl Store {
         go_on: impl FnMut(u64) -> bool,
     ) -> Result<Verdict, StoreError> {
         let path = self.layout.blob(digest);
-        let bad = |reason: String, inode| Verdict::Bad(Suspect { digest: *digest, reason, inode });
-        let verdict = match open(&path, OFlags::DIRECT)
-            .and_then(|file| Ok((file.metadata()?, file)))
-        {
+        let bad = |reason: String, which| Verdict::Bad(Suspect { digest: *digest, reason, which });
+        let verdict = match opened(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 bad("its file is gone".to_owned(), None)
             }
             Err(error) => bad(format!("it cannot be opened: {error}"), None),
-            Ok((metadata, file)) => {
-                let inode = Some(metadata.ino());
+            Ok((file, metadata, which)) => {
+                let which = Some(which);
                 if metadata.len() != size {
-                    bad(format!("it has {} bytes and should have {size}", metadata.len()), inode)
+                    bad(format!("it has {} bytes and should have {size}", metadata.len()), which)
                 } else {
                     match hash(&file, &path, go_on) {
                         Ok(None) => Verdict::Unknown,
@@ -107,8 +103,8 @@ impl Store {
                             protect(&file, &metadata, &path);
                             Verdict::Sound
                         }
-                        Ok(Some(_)) => bad("its bytes are not what they were".to_owned(), inode),
-                        Err(error) => bad(format!("it cannot be read: {error}"), inode),
+                        Ok(Some(_)) => bad("its bytes are not what they were".to_owned(), which),
+                        Err(error) => bad(format!("it cannot be read: {error}"), which),
                     }
                 }
             }
@@ -131,8 +127,7 @@ impl Store {
     /// A blob of which somebody has found that it is not what its name says.
     #[must_use]
     pub fn suspect(&self, digest: &BlobDigest, reason: String) -> Suspect {
-        let file = std::fs::symlink_metadata(self.layout.blob(digest)).ok();
-        Suspect { digest: *digest, reason, inode: file.map(|file| file.ino()) }
+        Suspect { digest: *digest, reason, which: sys::file_id_at(&self.layout.blob(digest)) }
     }
 
     /// Takes a blob out of use, and tells whose bytes it was; nothing if it was replaced since it was
@@ -143,8 +138,7 @@ impl Store {
     pub fn condemn(&self, suspect: &Suspect) -> Result<Option<Vec<FileKey>>, StoreError> {
         let digest = Digest(suspect.digest);
         let placing = lock(&self.placing);
-        let is = std::fs::symlink_metadata(self.layout.blob(&suspect.digest)).ok();
-        if is.map(|is| is.ino()) != suspect.inode {
+        if sys::file_id_at(&self.layout.blob(&suspect.digest)) != suspect.which {
             return Ok(None);
         }
         let files = self.database.write(|transaction| {
@@ -200,24 +194,17 @@ impl Store {
 /// Takes write bits from a sound blob: of one that rez copied in they may have outlived a loss of
 /// power. While it has another name its mode is that of a copy which is still being sealed.
 fn protect(file: &File, metadata: &Metadata, path: &Path) {
-    if metadata.mode() & 0o7777 != 0o400
-        && metadata.nlink() == 1
-        && let Err(error) = file.set_permissions(Permissions::from_mode(0o400))
-    {
+    if let Err(error) = sys::protect_if_alone(file, metadata, path) {
         tracing::warn!("cannot protect {}: {error}", path.display());
     }
 }
 
-fn open(path: &Path, flags: OFlags) -> io::Result<File> {
-    let with = |flags: OFlags| {
-        let flags = (flags | OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-        OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)
-    };
-    match with(flags) {
-        // Not every file system can read past the cache.
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => with(OFlags::empty()),
-        opened => opened,
-    }
+/// Opens a blob past the cache, and tells which file that is.
+fn opened(path: &Path) -> io::Result<(File, Metadata, sys::FileId)> {
+    let file = sys::open_past_cache(path)?;
+    let metadata = file.metadata()?;
+    let which = sys::file_id(&file, &metadata)?;
+    Ok((file, metadata, which))
 }
 
 /// The digest of what a file holds; nothing if it was called off.
@@ -233,7 +220,7 @@ fn hash(
     let mut through_the_cache = None;
     loop {
         let from = through_the_cache.as_ref().unwrap_or(file);
-        match from.read_at(part, hasher.count()) {
+        match sys::read_at(from, part, hasher.count()) {
             Ok(0) => return Ok(Some(BlobDigest::from_bytes(hasher.finalize().into()))),
             Ok(read) => {
                 hasher.update(&part[..read]);
@@ -245,7 +232,7 @@ fn hash(
             Err(error)
                 if error.kind() == io::ErrorKind::InvalidInput && through_the_cache.is_none() =>
             {
-                through_the_cache = Some(open(path, OFlags::empty())?);
+                through_the_cache = Some(sys::open_read_only(path)?);
             }
             Err(error) => return Err(error),
         }

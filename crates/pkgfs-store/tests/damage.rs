@@ -6,11 +6,10 @@ mod fixture;
 use std::{
     fs::{self, OpenOptions},
     io::Read,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
-use fixture::{audit, digest, directory, finished, hydrate, variant};
+use fixture::{audit, digest, directory, finished, hydrate, sys, variant};
 use pkgfs_manifest::BlobDigest;
 use pkgfs_store::{Directory, FileKey, Registration, RegistrationState, Store, StoreError};
 use proptest::{
@@ -57,7 +56,7 @@ fn filled(dir: &Path, crashed: bool) -> Known {
     if crashed {
         copy(&original, &dir.join("crashed"));
         drop(store);
-        fs::remove_dir_all(&original).unwrap();
+        sys::remove_all(&original);
         fs::rename(dir.join("crashed"), &original).unwrap();
     }
     Known { crashed, registrations, directories, contents }
@@ -106,16 +105,16 @@ impl Damage {
                 for (at, bit) in places {
                     let at = (at * length) as u64;
                     let mut byte = [0];
-                    file.read_exact_at(&mut byte, at).unwrap();
-                    file.write_all_at(&[byte[0] ^ (1 << bit)], at).unwrap();
+                    sys::read_exact_at(&file, &mut byte, at);
+                    sys::write_all_at(&file, &[byte[0] ^ (1 << bit)], at);
                 }
             }
             Self::Page(at, byte) => {
                 let page = (at * length) as u64 / 4096;
-                file.write_all_at(&[*byte; 4096], page * 4096).unwrap();
+                sys::write_all_at(&file, &[*byte; 4096], page * 4096);
             }
             Self::Cut(at) => file.set_len((at * length) as u64).unwrap(),
-            Self::Garbage => file.write_all_at(b"this is no database", 0).unwrap(),
+            Self::Garbage => sys::write_all_at(&file, b"this is no database", 0),
             Self::Gone => fs::remove_file(path).unwrap(),
         }
     }
@@ -360,7 +359,7 @@ fn damage_that_no_reader_met_is_found_by_a_check() {
         .unwrap();
     drop(connection);
     let file = OpenOptions::new().write(true).open(&database).unwrap();
-    file.write_all_at(&[0xa5; 4096], (root - 1) * 4096).unwrap();
+    sys::write_all_at(&file, &[0xa5; 4096], (root - 1) * 4096);
     let store = Store::open(dir.path()).unwrap();
     assert_eq!(store.registrations().unwrap().len(), 2);
     assert!(store.rebuilt().is_empty(), "it was met before");

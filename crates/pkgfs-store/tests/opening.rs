@@ -3,17 +3,9 @@
 
 mod fixture;
 
-use std::{
-    fs,
-    os::{
-        fd::OwnedFd,
-        unix::{fs::PermissionsExt, net::UnixStream},
-    },
-    path::Path,
-    process::Command,
-};
+use std::{fs, path::Path};
 
-use fixture::{SINCE_4, audit, back_to_format_1, directory, hydrate, variant};
+use fixture::{SINCE_4, audit, back_to_format_1, directory, hydrate, sys, variant};
 use pkgfs_store::{RegistrationState, Store, StoreError};
 
 /// The error of opening, with its one line checked for what all of them promise.
@@ -30,15 +22,15 @@ fn a_new_store_is_private_and_its_parents_are_made() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a/b/store");
     let store = Store::open(&path).unwrap();
-    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, 0o700);
-    assert_eq!(store.dir(), path.canonicalize().unwrap());
+    assert!(sys::is_private(&path));
+    assert_eq!(store.dir(), sys::real(&path));
     assert!(store.sys_dir().is_dir());
     assert!(store.usage().disk_total > store.usage().disk_available);
     assert_eq!(fs::read_to_string(path.join("format")).unwrap(), "pkgfs store 6\n");
     drop(store);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    sys::let_others_in(&path);
     Store::open(&path).unwrap();
-    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, 0o700);
+    assert!(sys::is_private(&path));
 }
 
 #[test]
@@ -108,14 +100,15 @@ fn a_store_of_format_2_is_brought_up_with_its_pins() {
 #[test]
 fn a_directory_that_holds_something_else_is_foreign_and_left_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
-    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    sys::let_others_in(dir.path());
+    let before = sys::access(dir.path());
     fs::write(dir.path().join("format"), "of my thesis\n").unwrap();
     assert!(matches!(refusal(dir.path()), StoreError::Damaged { .. }));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     fs::rename(dir.path().join("format"), dir.path().join("thesis.txt")).unwrap();
     assert!(matches!(refusal(dir.path()), StoreError::Foreign { .. }));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    assert_eq!(dir.path().metadata().unwrap().permissions().mode() & 0o7777, 0o755);
+    assert_eq!(sys::access(dir.path()), before);
 
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir_all(dir.path().join("blobs/of-another-program")).unwrap();
@@ -141,26 +134,6 @@ fn a_file_in_the_stores_place_or_on_the_way_to_it_is_no_directory() {
     fs::write(&file, "").unwrap();
     assert!(matches!(refusal(&file), StoreError::NotADirectory { .. }));
     assert!(matches!(refusal(&file.join("store")), StoreError::NotADirectory { .. }));
-}
-
-#[test]
-fn a_place_that_cannot_be_written_is_told() {
-    // Nobody can make directories there, root included.
-    let error = refusal(Path::new("/sys/pkgfs-store"));
-    assert!(matches!(error, StoreError::NotWritable { .. }), "{error}");
-}
-
-#[test]
-fn a_directory_of_another_user_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = if rustix::process::geteuid().is_root() {
-        std::os::unix::fs::chown(dir.path(), Some(12_345), None).unwrap();
-        dir.path()
-    } else {
-        Path::new("/usr")
-    };
-    let error = refusal(path);
-    assert!(matches!(error, StoreError::OwnedByAnother { .. }), "{error}");
 }
 
 #[test]
@@ -195,51 +168,4 @@ fn opening_sweeps_what_only_the_former_process_could_have_finished() {
     assert!(store.staging_dir(copying).join("file").exists());
     assert_eq!(store.contents(listed).unwrap().len(), 1);
     audit(dir.path());
-}
-
-/// Unmounts when the test ends, however it ends.
-struct Mounted<'a>(&'a Path);
-
-impl Drop for Mounted<'_> {
-    fn drop(&mut self) {
-        Command::new("fusermount3").args(["-u", "-z"]).arg(self.0).status().unwrap();
-    }
-}
-
-#[test]
-fn a_network_file_system_is_refused_by_its_name() {
-    let dir = tempfile::tempdir().unwrap();
-    let (served, mountpoint) = (dir.path().join("served"), dir.path().join("mnt"));
-    fs::create_dir(&served).unwrap();
-    fs::create_dir(&mountpoint).unwrap();
-    // sshfs without ssh: its server at the other end of a socket.
-    let (here, there) = UnixStream::pair().unwrap();
-    let ends = |end: UnixStream| (OwnedFd::from(end.try_clone().unwrap()), OwnedFd::from(end));
-    let (input, output) = ends(there);
-    let mut server =
-        Command::new("/usr/lib/openssh/sftp-server").stdin(input).stdout(output).spawn().unwrap();
-    let (input, output) = ends(here);
-    let mut client = Command::new("sshfs")
-        .arg(format!("host:{}", served.display()))
-        .arg(&mountpoint)
-        .args(["-f", "-o", "passive"])
-        .stdin(input)
-        .stdout(output)
-        .spawn()
-        .unwrap();
-    let mounted = Mounted(&mountpoint);
-    let outside = dir.path().metadata().unwrap();
-    while std::os::unix::fs::MetadataExt::dev(&mountpoint.metadata().unwrap())
-        == std::os::unix::fs::MetadataExt::dev(&outside)
-    {
-        assert!(client.try_wait().unwrap().is_none(), "sshfs did not mount");
-        std::thread::yield_now();
-    }
-    let error = refusal(&mountpoint.join("store"));
-    let told =
-        matches!(&error, StoreError::OnNetworkFileSystem { kind, .. } if kind == "fuse.sshfs");
-    assert!(told, "{error}");
-    drop(mounted);
-    client.wait().unwrap();
-    server.wait().unwrap();
 }

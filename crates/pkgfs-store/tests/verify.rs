@@ -5,11 +5,10 @@ mod fixture;
 
 use std::{
     fs::{self, OpenOptions},
-    os::unix::fs::{FileExt, PermissionsExt},
     path::PathBuf,
 };
 
-use fixture::{audit, directory, hydrate, variant};
+use fixture::{audit, directory, hydrate, sys, variant};
 use pkgfs_manifest::{BlobDigest, Timestamp};
 use pkgfs_store::{DirectoryId, FileKey, Scrub, Store, Verdict};
 
@@ -26,7 +25,7 @@ fn bytes(entry: usize) -> Vec<u8> {
 }
 
 fn filled() -> (Filled, Vec<BlobDigest>) {
-    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let dir = tempfile::tempdir_in(sys::ON_DISK).unwrap();
     let store = Store::open(dir.path()).unwrap();
     let registration = store.register(variant(1)).unwrap().id;
     let directory = store.record_directory(&directory(registration, "", &SIZES)).unwrap();
@@ -66,13 +65,13 @@ fn blobs_of_any_size_are_sound_until_a_bit_of_them_changes_or_they_grow_shrink_o
     }
     let damage = |n: usize, how: &dyn Fn(&fs::File)| {
         let path = filled.path(&blobs[n]);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        sys::let_be_written(&path);
         how(&OpenOptions::new().write(true).open(&path).unwrap());
     };
     damage(1, &|file| file.set_len(2).unwrap());
     damage(2, &|file| file.set_len(4096).unwrap());
-    damage(3, &|file| file.write_all_at(&[5], 2_999_999).unwrap());
-    fs::remove_file(filled.path(&blobs[0])).unwrap();
+    damage(3, &|file| sys::write_all_at(file, &[5], 2_999_999));
+    sys::remove(&filled.path(&blobs[0]));
     for (n, size) in SIZES.into_iter().enumerate() {
         assert_eq!(filled.condemn(&blobs[n], size), [n as u32], "{size}");
         assert!(!filled.is_local(n as u32));
@@ -90,7 +89,7 @@ fn blobs_of_any_size_are_sound_until_a_bit_of_them_changes_or_they_grow_shrink_o
 fn what_was_replaced_since_it_was_looked_at_stays() {
     let (filled, blobs) = filled();
     let path = filled.path(&blobs[2]);
-    fs::remove_file(&path).unwrap();
+    sys::remove(&path);
     let Verdict::Bad(suspect) = filled.check(&blobs[2], SIZES[2]) else { panic!() };
     filled.store.condemn(&suspect).unwrap();
     hydrate(&filled.store, filled.directory, 2, &bytes(2));

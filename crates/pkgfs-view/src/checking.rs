@@ -22,7 +22,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::{
-    Amount, NodeId, View, ViewError, hydration::Need, node::Node, payload::Payloads, view::blocking,
+    Amount, NodeId, View, ViewError, hydration::Need, node::Node, payload::Payloads, sys,
+    view::blocking,
 };
 
 /// Blobs that are chosen at a time.
@@ -304,8 +305,7 @@ struct Scrubber {
 
 impl Scrubber {
     fn run(&self) {
-        // The kernel derives the place in the disk's queue from it, too.
-        let _ = rustix::process::nice(19);
+        sys::stand_back();
         let mut rest = self.settings.delay;
         while self.rest(rest) {
             let Some(store) = self.view.upgrade().map(|view| Arc::clone(&view.store)) else {

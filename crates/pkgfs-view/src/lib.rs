@@ -55,6 +55,7 @@ mod sealing;
 mod spans;
 mod status;
 mod sync;
+mod sys;
 mod targets;
 mod tombstones;
 mod view;

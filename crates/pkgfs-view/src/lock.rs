@@ -9,13 +9,15 @@
 use std::{
     collections::HashMap,
     fs,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, SystemTime},
 };
 
 use parking_lot::Mutex;
+use pkgfs_manifest::os_name::bytes_of;
 use tokio::sync::{MutexGuard, Notify};
+
+use crate::{sys, writable::os_name};
 
 /// The name that decides who holds rez's lock, in `.sys`.
 pub(crate) const LOCK_NAME: &[u8] = b".lock.lock";
@@ -101,7 +103,7 @@ impl RezLock {
     pub(crate) fn break_if_abandoned(&self) {
         let path = self.path();
         let Ok(data) = fs::symlink_metadata(&path) else { return };
-        let twin = self.twin(&data);
+        let twin = self.twin();
         let known = twin.as_deref().and_then(|name| self.makers.lock().get(name).copied());
         let age = data
             .modified()
@@ -110,20 +112,20 @@ impl RezLock {
             .unwrap_or_default();
         let named = twin.as_deref().and_then(|name| std::str::from_utf8(name).ok());
         let abandoned = match (known, named.and_then(pkgfs_rez::LockOwner::parse)) {
-            (Some(pid), _) if alive(pid) => false,
+            (Some(pid), _) if sys::is_alive(pid) => false,
             // The thread that took it may have ended before its process did.
-            (Some(_), Some(owner)) if owner.host == host_name() => {
-                !owner.pids.iter().any(|pid| alive(*pid))
+            (Some(_), Some(owner)) if owner.host == sys::host_name() => {
+                !owner.pids.iter().any(|pid| sys::is_alive(*pid))
             }
             (Some(_), _) => true,
-            (None, Some(owner)) if owner.host == host_name() => {
-                !owner.pids.iter().any(|pid| alive(*pid))
+            (None, Some(owner)) if owner.host == sys::host_name() => {
+                !owner.pids.iter().any(|pid| sys::is_alive(*pid))
             }
             // Without a second name it is being released, or its holder died doing so.
             (None, None) if twin.is_none() => age > Duration::from_secs(5),
             (None, _) => age > BELIEVED,
         };
-        if !abandoned || fs::remove_file(&path).is_err() {
+        if !abandoned || sys::remove_file(&path).is_err() {
             return;
         }
         tracing::warn!(
@@ -131,8 +133,7 @@ impl RezLock {
             "rez's lock was left by a process that is gone; it has been removed"
         );
         if let Some(name) = twin {
-            let _ =
-                fs::remove_file(self.sys.join(crate::writable::os_name(&name).unwrap_or_default()));
+            let _ = sys::remove_file(&self.sys.join(os_name(&name).unwrap_or_default()));
             self.makers.lock().remove(&name);
         }
         self.freed.notify_waiters();
@@ -144,25 +145,17 @@ impl RezLock {
 
     /// Who holds the lock, where it was taken through this daemon.
     fn holder(&self) -> Option<u32> {
-        let data = fs::symlink_metadata(self.path()).ok()?;
-        self.makers.lock().get(&self.twin(&data)?).copied()
+        self.makers.lock().get(&self.twin()?).copied()
     }
 
     /// The other name of the lock file: `<host>-<thread>.<pid><n>`.
-    fn twin(&self, lock: &fs::Metadata) -> Option<Box<[u8]>> {
-        use std::os::unix::ffi::OsStringExt;
+    fn twin(&self) -> Option<Box<[u8]>> {
+        let lock = sys::file_id(&self.path()).ok()?;
         fs::read_dir(&self.sys).ok()?.filter_map(Result::ok).find_map(|entry| {
-            let data = entry.metadata().ok()?;
-            let name = entry.file_name().into_vec();
-            (data.ino() == lock.ino() && name != LOCK_NAME).then(|| name.into_boxed_slice())
+            let name = entry.file_name();
+            let name = bytes_of(&name);
+            let twin = name != LOCK_NAME && sys::file_id(&entry.path()).ok()? == lock;
+            twin.then(|| name.into())
         })
     }
-}
-
-fn alive(pid: u32) -> bool {
-    Path::new(&format!("/proc/{pid}")).exists()
-}
-
-fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -13,7 +13,6 @@ mod kept;
 
 use std::{
     collections::HashMap,
-    os::unix::ffi::{OsStrExt, OsStringExt},
     path::PathBuf,
     pin::Pin,
     sync::{
@@ -23,7 +22,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use pkgfs_manifest::{BlobDigest, Entry, Kind, Listing, Timestamp};
+use pkgfs_manifest::{BlobDigest, Entry, Kind, Listing, Timestamp, os_name};
 use pkgfs_origin::{LinkBounds, Origin};
 use pkgfs_store::{
     Directory, DirectoryId, FileKey, NewDirectory, RegistrationId, Store, StoreError,
@@ -392,8 +391,13 @@ impl Payloads {
 }
 
 fn source_of(directory: &Directory, entry: &Entry) -> PathBuf {
+    // Bytes that are no name of this system's are of no file that can be asked for.
+    let named = |bytes: &[u8]| {
+        os_name::name_from(bytes.to_vec())
+            .unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned().into())
+    };
     match &entry.source {
-        Some(source) => PathBuf::from(std::ffi::OsString::from_vec(source.to_vec())),
-        None => directory.source.join(std::ffi::OsStr::from_bytes(&entry.name)),
+        Some(source) => named(source).into(),
+        None => directory.source.join(named(&entry.name)),
     }
 }

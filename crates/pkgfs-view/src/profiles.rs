@@ -19,7 +19,6 @@ mod exchange;
 mod launches;
 mod leading;
 mod learning;
-mod processes;
 mod record;
 mod run;
 
@@ -43,7 +42,7 @@ const QUEUE: usize = 4_096;
 /// How long the end of all launches is waited for.
 const LONGEST_END: Duration = Duration::from_secs(5);
 /// Characters of a context's digest, hexadecimal.
-const CONTEXT_LENGTH: usize = 32;
+pub(crate) const CONTEXT_LENGTH: usize = 32;
 
 /// What is learnt, and how much may be fetched for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

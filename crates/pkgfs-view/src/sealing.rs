@@ -10,15 +10,11 @@
 use std::{
     collections::BTreeSet,
     fs,
-    os::unix::{
-        ffi::OsStringExt,
-        fs::{FileTypeExt, MetadataExt},
-    },
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use pkgfs_manifest::{Attributes, Entry, Kind, Listing, Special, Timestamp};
+use pkgfs_manifest::{Attributes, Entry, Kind, Listing, os_name};
 use pkgfs_store::{
     DirectoryId, FileKey, NewDirectory, RegistrationId, RegistrationState, Store, StoreError,
 };
@@ -27,6 +23,7 @@ use crate::{
     View, ViewError,
     node::SlotId,
     registry::Payload,
+    sys::{self, Status},
     view::{blocking, names::OWN},
 };
 
@@ -93,9 +90,8 @@ fn seal_tree(
             root_attributes = Some(*listing.attributes());
         }
         let directories = listing.entries().iter().filter(|entry| entry.kind == Kind::Directory);
-        pending.extend(
-            directories.map(|entry| below.join(std::ffi::OsString::from_vec(entry.name.to_vec()))),
-        );
+        let names = directories.filter_map(|entry| os_name::name_from(entry.name.to_vec()));
+        pending.extend(names.map(|name| below.join(name)));
         let known = listing.entries().iter().enumerate();
         let known: Vec<_> = known
             .filter(|(_, entry)| matches!(entry.kind, Kind::File | Kind::Directory))
@@ -105,7 +101,7 @@ fn seal_tree(
         adopted.extend(carried.iter().map(|(_, digest)| *digest));
         let directory = store.record_directory(&NewDirectory {
             registration,
-            path: below.clone().into_os_string().into_vec().into_boxed_slice(),
+            path: sys::joined(&below),
             source: if below.as_os_str().is_empty() { anchor.clone() } else { anchor.join(&below) },
             anchor: anchor.clone(),
             listing,
@@ -143,33 +139,31 @@ fn seal_directory(
         let path = path.to_path_buf();
         move |source| StoreError::Io { action: "seal", path, source }
     };
-    let own = fs::symlink_metadata(here).map_err(failed(here))?;
+    let own = sys::status_at(here).map_err(failed(here))?;
     let mut entries = Vec::new();
     let mut digests = std::collections::HashMap::new();
     for name in fs::read_dir(here).map_err(failed(here))? {
         let name = name.map_err(failed(here))?;
         let path = name.path();
-        let data = fs::symlink_metadata(&path).map_err(failed(&path))?;
-        let kind = data.file_type();
-        let bytes = name.file_name().into_vec().into_boxed_slice();
+        let kind = name.file_type().map_err(failed(&path))?;
+        let status = sys::status_at(&path).map_err(failed(&path))?;
+        let bytes = Box::<[u8]>::from(os_name::bytes_of(&name.file_name()));
         let kind = if kind.is_dir() {
             Kind::Directory
         } else if kind.is_symlink() {
             let target = fs::read_link(&path).map_err(failed(&path))?;
-            Kind::Link(target.into_os_string().into_vec().into_boxed_slice())
+            Kind::Link(os_name::path_bytes(&target).into())
         } else if kind.is_file() {
-            if data.len() > 0 {
+            if status.size > 0 {
                 digests.insert(bytes.clone(), store.adopt(&path)?.0);
             }
             Kind::File
-        } else if kind.is_fifo() {
-            Kind::Special(Special::Fifo)
         } else {
-            Kind::Special(Special::Socket)
+            Kind::Special(sys::special(kind))
         };
-        entries.push(Entry { name: bytes, kind, attributes: attributes(&data), source: None });
+        entries.push(Entry { name: bytes, kind, attributes: attributes(status), source: None });
     }
-    let listing = Listing::new(attributes(&own), entries);
+    let listing = Listing::new(attributes(own), entries);
     let carried = listing.entries().iter().enumerate();
     let carried = carried
         .filter_map(|(index, entry)| Some((index as u32, *digests.get(&entry.name)?)))
@@ -177,12 +171,8 @@ fn seal_directory(
     Ok((listing, carried))
 }
 
-fn attributes(data: &fs::Metadata) -> Attributes {
-    Attributes {
-        size: data.size(),
-        mode: (data.mode() & 0o7777) as u16,
-        uid: data.uid(),
-        gid: data.gid(),
-        mtime: Timestamp { secs: data.mtime(), nanos: data.mtime_nsec() as u32 },
-    }
+fn attributes(status: Status) -> Attributes {
+    let Status { size, mode, owner, mtime, .. } = status;
+    let (uid, gid) = owner.unwrap_or_default();
+    Attributes { size, mode, uid, gid, mtime }
 }

@@ -11,10 +11,10 @@ mod heirs;
 mod local;
 mod marks;
 pub(crate) mod names;
+mod platforms;
 mod requests;
 
 use std::{
-    os::unix::fs::MetadataExt,
     path::Path,
     sync::{Arc, Weak},
     time::Duration,
@@ -46,6 +46,7 @@ use crate::{
     repositories::Repositories,
     room::{self, Room, StoreLimits},
     sync::atomic::AtomicU64,
+    sys,
     tombstones::Tombstones,
     warming::Warmings,
     whereabouts::{RepositoryPlace, Whereabouts},
@@ -168,7 +169,7 @@ impl View {
             let path = sys_dir.join(part);
             std::fs::create_dir_all(&path).map_err(in_use(&path))?;
         }
-        let device = std::fs::metadata(store.dir()).map_err(in_use(store.dir()))?.dev();
+        let device = sys::device(store.dir()).map_err(in_use(store.dir()))?;
         let writable = Writable::new(store.dir(), settings.owner);
         let life = succession.as_ref().map_or(0, |succession| succession.life);
         let problems = Arc::new(Problems::default());

@@ -12,21 +12,22 @@
 mod table;
 
 use std::{
+    borrow::Cow,
+    ffi::OsStr,
     fs::{self, File},
     io,
-    os::fd::AsRawFd,
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use parking_lot::Mutex;
-use pkgfs_manifest::Timestamp;
+use pkgfs_manifest::{Timestamp, os_name::bytes_of};
 
 use crate::{
     Caller, DirectoryEntry, NodeAttributes, NodeId, NodeKind, ViewError,
     error::local,
     node::{Node, WritableId},
+    sys::{self, Status},
 };
 
 use table::Table;
@@ -117,7 +118,7 @@ impl Writable {
         name: &[u8],
     ) -> Result<NodeAttributes, ViewError> {
         let path = self.child(parent, name)?;
-        let data = fs::symlink_metadata(self.base.join(&path)).map_err(|e| local(&e))?;
+        let status = sys::status_at(&self.base.join(&path)).map_err(|e| local(&e))?;
         let (id, area, maker) = {
             let mut table = self.table.lock();
             let id = table.intern(&path);
@@ -125,7 +126,7 @@ impl Writable {
             known.lookups += 1;
             (id, known.area, known.maker)
         };
-        Ok(shown(id, area, &data, maker))
+        Ok(self.shown(id, area, status, maker))
     }
 
     /// A platform has forgotten the node that many times.
@@ -147,13 +148,12 @@ impl Writable {
             let known = table.nodes.get(&id).ok_or(ViewError::Stale)?;
             (known.paths.first().cloned(), known.area, known.maker, known.open.upgrade())
         };
-        let data = match (&path, open) {
-            (Some(path), _) => fs::symlink_metadata(self.base.join(path)),
-            (None, Some(file)) => file.metadata(),
+        let status = match (&path, open) {
+            (Some(path), _) => sys::status_at(&self.base.join(path)),
+            (None, Some(file)) => sys::status_of(&file),
             (None, None) => return Err(ViewError::NotFound),
         };
-        let data = data.map_err(|e| local(&e))?;
-        Ok(shown(id, area, &data, maker))
+        Ok(self.shown(id, area, status.map_err(|e| local(&e))?, maker))
     }
 
     /// Opens a file that exists.
@@ -171,12 +171,7 @@ impl Writable {
         if write {
             own_bytes(&path, area(&self.relative(id)?)).map_err(|e| local(&e))?;
         }
-        let file = fs::OpenOptions::new()
-            .read(true)
-            .write(write)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
-            .open(path)
-            .map_err(|e| local(&e))?;
+        let file = sys::options(0).write(write).open(path).map_err(|e| local(&e))?;
         Ok(self.opened(id, file))
     }
 
@@ -199,12 +194,8 @@ impl Writable {
     ) -> Result<(NodeAttributes, Arc<File>), ViewError> {
         let path = self.child(parent, name)?;
         let absolute = self.base.join(&path);
-        let mut options = fs::OpenOptions::new();
-        options
-            .read(true)
-            .write(true)
-            .mode(u32::from(mode) | 0o600)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+        let mut options = sys::options(mode);
+        options.write(true);
         let (file, made) = match options.clone().create_new(true).open(&absolute) {
             Ok(file) => (file, true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !new => {
@@ -216,8 +207,7 @@ impl Writable {
         if made {
             // Our own umask is no part of what was asked for.
             if area(&path) == Area::Staging {
-                let mode = fs::Permissions::from_mode(u32::from(mode) | 0o600);
-                file.set_permissions(mode).map_err(|e| local(&e))?;
+                sys::set_mode_of_new(&absolute, mode, false).map_err(|e| local(&e))?;
             }
             self.made_by(&path, &absolute, caller);
         }
@@ -237,13 +227,9 @@ impl Writable {
     ) -> Result<NodeAttributes, ViewError> {
         let path = self.child(parent, name)?;
         let absolute = self.base.join(&path);
-        fs::DirBuilder::new()
-            .mode(u32::from(mode) | 0o700)
-            .create(&absolute)
-            .map_err(|e| local(&e))?;
+        sys::make_dir(&absolute, mode).map_err(|e| local(&e))?;
         if area(&path) == Area::Staging {
-            let mode = fs::Permissions::from_mode(u32::from(mode) | 0o700);
-            fs::set_permissions(&absolute, mode).map_err(|e| local(&e))?;
+            sys::set_mode_of_new(&absolute, mode, true).map_err(|e| local(&e))?;
         }
         self.made_by(&path, &absolute, caller);
         self.lookup(parent, name)
@@ -254,8 +240,7 @@ impl Writable {
         if (caller.uid, caller.gid) == self.owner {
             return;
         }
-        let given = std::os::unix::fs::lchown(absolute, Some(caller.uid), Some(caller.gid));
-        if given.is_err() {
+        if sys::give_away(absolute, (caller.uid, caller.gid)).is_err() {
             let mut table = self.table.lock();
             let id = table.intern(path);
             table.made_by(id, (caller.uid, caller.gid));
@@ -264,7 +249,7 @@ impl Writable {
 
     pub(crate) fn unlink(&self, parent: WritableId, name: &[u8]) -> Result<(), ViewError> {
         let path = self.child(parent, name)?;
-        fs::remove_file(self.base.join(&path)).map_err(|e| local(&e))?;
+        sys::remove_file(&self.base.join(&path)).map_err(|e| local(&e))?;
         self.table.lock().detach(&path);
         Ok(())
     }
@@ -332,11 +317,10 @@ impl Writable {
         }
         let file = known.open.upgrade().ok_or(ViewError::NotFound)?;
         // What still has a name that is not ours may be a blob.
-        if file.metadata().map_err(|e| local(&e))?.nlink() > 0 {
+        if sys::status_of(&file).map_err(|e| local(&e))?.links > 0 {
             return Err(ViewError::ReadOnly);
         }
-        let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-        Ok(Reachable { area: known.area, path, kept: Some(file) })
+        Ok(Reachable { area: known.area, path: PathBuf::new(), kept: Some(file) })
     }
 
     pub(crate) fn change(
@@ -350,69 +334,63 @@ impl Writable {
         if kept.is_none() {
             own_bytes(&path, area).map_err(failed)?;
         }
+        let kept = kept.as_deref();
         if let Some(size) = change.size {
-            let file = fs::OpenOptions::new().write(true).open(&path).map_err(failed)?;
-            file.set_len(size).map_err(failed)?;
+            sys::set_len(&path, kept, size).map_err(failed)?;
         }
         // In `.sys` modes and owners are ours, so that the next user gets in.
         if let (Some(mode), true) = (change.mode, staged) {
-            let mode = fs::Permissions::from_mode(u32::from(mode));
-            fs::set_permissions(&path, mode).map_err(failed)?;
+            sys::set_mode(&path, kept, mode).map_err(failed)?;
         }
         if let (true, true) = (change.uid.is_some() || change.gid.is_some(), staged) {
-            let given = if kept.is_some() {
-                std::os::unix::fs::chown(&path, change.uid, change.gid)
-            } else {
-                std::os::unix::fs::lchown(&path, change.uid, change.gid)
-            };
-            given.map_err(failed)?;
+            sys::set_owner(&path, kept, change.uid, change.gid).map_err(failed)?;
         }
         if change.atime.is_some() || change.mtime.is_some() {
-            set_times(&path, kept.is_some(), change.atime, change.mtime).map_err(failed)?;
+            sys::set_times(&path, kept, change.atime, change.mtime).map_err(failed)?;
         }
         self.attributes(id)
     }
 
     /// Names in a directory, with their kinds.
     pub(crate) fn names(&self, id: WritableId) -> Result<Vec<DirectoryEntry>, ViewError> {
-        use std::os::unix::ffi::OsStringExt;
         let mut names = Vec::new();
         for entry in fs::read_dir(self.absolute(id)?).map_err(|e| local(&e))? {
             let entry = entry.map_err(|e| local(&e))?;
             let directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let kind = if directory { NodeKind::Directory } else { NodeKind::File };
-            let name = entry.file_name().into_vec().into_boxed_slice();
+            let name = bytes_of(&entry.file_name()).into();
             // Only a look-up gives it a number that lasts.
             names.push(DirectoryEntry { name, kind, node: None });
         }
         Ok(names)
     }
-}
 
-/// A file's attributes as they are shown.
-fn shown(
-    id: WritableId,
-    area: Area,
-    data: &fs::Metadata,
-    maker: Option<(u32, u32)>,
-) -> NodeAttributes {
-    let directory = data.is_dir();
-    let mode = match area {
-        Area::Sys if directory => 0o777,
-        Area::Sys => 0o666,
-        Area::Staging => (data.mode() & 0o7777) as u16,
-    };
-    let (uid, gid) = maker.unwrap_or((data.uid(), data.gid()));
-    NodeAttributes {
-        node: NodeId::from(Node::Writable(id)),
-        kind: if directory { NodeKind::Directory } else { NodeKind::File },
-        size: data.size(),
-        mode,
-        links: data.nlink().try_into().unwrap_or(u32::MAX),
-        uid,
-        gid,
-        mtime: Timestamp { secs: data.mtime(), nanos: data.mtime_nsec() as u32 },
-        device: 0,
+    /// A file's attributes as they are shown.
+    fn shown(
+        &self,
+        id: WritableId,
+        area: Area,
+        status: Status,
+        maker: Option<(u32, u32)>,
+    ) -> NodeAttributes {
+        let Status { directory, size, links, mtime, .. } = status;
+        let mode = match area {
+            Area::Sys if directory => 0o777,
+            Area::Sys => 0o666,
+            Area::Staging => status.mode,
+        };
+        let (uid, gid) = maker.or(status.owner).unwrap_or(self.owner);
+        NodeAttributes {
+            node: NodeId::from(Node::Writable(id)),
+            kind: if directory { NodeKind::Directory } else { NodeKind::File },
+            size,
+            mode,
+            links,
+            uid,
+            gid,
+            mtime,
+            device: 0,
+        }
     }
 }
 
@@ -427,42 +405,19 @@ fn own_bytes(path: &Path, area: Area) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         data => data?,
     };
-    if area == Area::Sys || !data.is_file() || data.nlink() == 1 {
+    if area == Area::Sys || !data.is_file() || sys::status_at(path)?.links == 1 {
         return Ok(());
     }
     let mut copy = path.as_os_str().to_owned();
     copy.push(".own");
-    fs::copy(path, &copy)?;
-    let writable = fs::Permissions::from_mode(data.mode() | 0o600);
-    fs::set_permissions(&copy, writable)?;
-    std::os::unix::fs::lchown(&copy, Some(data.uid()), Some(data.gid()))?;
-    fs::rename(&copy, path)
+    sys::separate(path, copy.as_ref())
 }
 
 /// A single name of a directory entry, from outside.
-pub(crate) fn os_name(name: &[u8]) -> Result<&std::ffi::OsStr, ViewError> {
-    use std::os::unix::ffi::OsStrExt;
+pub(crate) fn os_name(name: &[u8]) -> Result<Cow<'_, OsStr>, ViewError> {
     match name {
         b"" | b"." | b".." => Err(ViewError::Invalid),
-        _ if name.len() > 255 => Err(ViewError::NameTooLong),
-        _ if name.iter().any(|byte| matches!(byte, b'/' | 0)) => Err(ViewError::Invalid),
-        _ => Ok(std::ffi::OsStr::from_bytes(name)),
+        _ if sys::is_too_long(name) => Err(ViewError::NameTooLong),
+        _ => sys::file_name(name).ok_or(ViewError::Invalid),
     }
-}
-
-fn set_times(
-    path: &Path,
-    follow: bool,
-    atime: Option<Timestamp>,
-    mtime: Option<Timestamp>,
-) -> io::Result<()> {
-    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_OMIT, utimensat};
-    let spec = |at: Option<Timestamp>| match at {
-        Some(at) => Timespec { tv_sec: at.secs, tv_nsec: i64::from(at.nanos) },
-        None => Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-    };
-    let times = Timestamps { last_access: spec(atime), last_modification: spec(mtime) };
-    let flags = if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
-    utimensat(CWD, path, &times, flags)?;
-    Ok(())
 }

@@ -11,12 +11,14 @@ mod config;
 pub mod fuzzing;
 mod output;
 mod size;
+mod sys;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use cli::{Cli, Command};
+pub use sys::{ALLOCATOR, Allocator};
 
 /// Runs the command that the process was started as.
 pub fn main() -> ExitCode {
@@ -35,10 +37,15 @@ pub fn main() -> ExitCode {
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Config(arguments) => commands::config::run(&arguments),
+        #[cfg(unix)]
         Command::Scan(arguments) => commands::scan::run(&arguments),
         Command::Completions { shell } => commands::completions::run(shell),
         Command::Man => commands::man::run(),
         Command::Upgrade(arguments) => commands::upgrade::run(&arguments),
+        #[cfg(windows)]
+        Command::Service { action } => commands::service::run(&action),
+        #[cfg(windows)]
+        Command::Logon { action } => commands::logon::run(&action),
         // These speak a protocol on their standard streams, not to people.
         Command::Daemon { take_over } => return commands::daemon::run(take_over),
         Command::Holder => return pkgfs_daemon::holder(),

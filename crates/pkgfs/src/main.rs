@@ -2,7 +2,7 @@
 //! configuration.
 
 #[global_allocator]
-static ALLOCATOR: pkgfs_fuse::ReadyBuffers = pkgfs_fuse::ReadyBuffers;
+static ALLOCATOR: pkgfs::Allocator = pkgfs::ALLOCATOR;
 
 fn main() -> std::process::ExitCode {
     pkgfs::main()

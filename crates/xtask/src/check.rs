@@ -7,11 +7,12 @@ use clap::{Args, ValueEnum};
 
 use crate::process::{self, cargo};
 use crate::setup::{debian, tools};
+use crate::windows;
 
 /// What to check.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Checks to run instead of all.
+    /// Checks to run instead of all of this platform's own.
     #[arg(value_enum)]
     steps: Vec<Step>,
 }
@@ -27,11 +28,16 @@ enum Step {
     Lints,
     /// rustdoc with warnings as errors.
     Docs,
+    /// clippy for Windows, with warnings as errors.
+    Windows,
 }
+
+/// The checks of this platform.
+const OWN: &[Step] = &[Step::Format, Step::Dependencies, Step::Lints, Step::Docs];
 
 /// Runs the checks, the quick ones first.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let steps = if options.steps.is_empty() { Step::value_variants() } else { &options.steps };
+    let steps = if options.steps.is_empty() { OWN } else { &options.steps };
     for step in steps {
         step.run()?;
     }
@@ -53,6 +59,7 @@ impl Step {
             Self::Docs => process::run(
                 cargo(&["doc", "--no-deps", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings"),
             ),
+            Self::Windows => windows::check(),
         }
     }
 }

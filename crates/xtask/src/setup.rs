@@ -10,8 +10,29 @@ pub(crate) mod python;
 pub(crate) mod rez;
 mod suites;
 pub(crate) mod tools;
+pub(crate) mod windows;
+mod windows_std;
 
 use anyhow::Result;
+use clap::Args;
+
+use crate::windows::Platform;
+
+/// What to install.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// For the tests of another platform instead: a cross compiler, and what runs its programs.
+    #[arg(value_enum)]
+    platform: Option<Platform>,
+}
+
+/// `cargo xtask setup`.
+pub(crate) fn from_command(options: &Options) -> Result<()> {
+    match options.platform {
+        Some(Platform::Windows) => windows::run(),
+        None => run().map(|_| ()),
+    }
+}
 
 /// What `setup` leaves behind for other tasks.
 pub(crate) struct Installed {

@@ -6,8 +6,22 @@
 
 pub mod child;
 pub mod child_pipe;
+pub mod cloning;
+pub mod console;
+pub mod deletion;
+mod descriptor;
+pub mod detached;
+pub mod disk;
 pub mod file_security;
+pub mod flags;
 pub mod identity;
+pub mod junction;
+pub mod locking;
+pub mod named_pipe;
+pub mod ownership;
 pub mod passing;
+pub mod paths;
+pub mod process;
+pub mod sparse;
 mod wide;
 pub mod worker;

@@ -17,7 +17,7 @@ use fuser::{
 use pkgfs_manifest::{FileState, Timestamp};
 use pkgfs_origin::{
     Rest,
-    backend::{Backend, Mounted, Observer, Operation},
+    backend::{self, Backend, Observer, Operation},
 };
 use rustix::fs::OFlags;
 
@@ -128,7 +128,7 @@ impl Observer for Unconcerned {
 
 fn copy(path: &Path, is: FileState, content: &[u8]) {
     let into = empty();
-    let fetched = Mounted.fetch(path, is, &into, Rest::AtOnce, &Unconcerned).unwrap();
+    let fetched = backend::Mounted.fetch(path, is, &into, Rest::AtOnce, &Unconcerned).unwrap();
     assert_eq!(fetched.digest.as_bytes(), blake3::hash(content).as_bytes());
     let mut copied = vec![0; content.len()];
     into.read_exact_at(&mut copied, 0).unwrap();

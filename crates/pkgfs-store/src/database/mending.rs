@@ -79,6 +79,8 @@ impl Database {
         for reader in &mut readers {
             **reader = closed()?;
         }
+        let mut wal = lock(&self.wal);
+        *wal = None;
         let rebuilt = salvage::rebuild(&self.layout, reason.to_owned());
         // Whatever came of that, there is a database.
         let opened = connections(&self.layout, None, &self.log_pages, &self.log_is_long)?;
@@ -86,7 +88,8 @@ impl Database {
         for (reader, opened) in readers.iter_mut().zip(opened.readers) {
             **reader = opened;
         }
-        *lock(&self.wal) = Arc::new(opened.wal);
+        *wal = Some(Arc::new(opened.wal));
+        drop(wal);
         *lock(&self.totals) = opened.totals;
         let rebuilt = told(rebuilt?, &self.path);
         lock(&self.rebuilt).push(rebuilt.clone());

@@ -2,11 +2,15 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod acknowledged;
+// A disk is played from what strace sees of a process, which there is on Linux alone.
+#[cfg(unix)]
 mod disk;
 #[path = "../fixture/mod.rs"]
 mod fixture;
 mod kills;
+#[cfg(unix)]
 mod points;
+#[cfg(unix)]
 mod trace;
 
 /// Numbers that look random and are the same in each run (splitmix64).

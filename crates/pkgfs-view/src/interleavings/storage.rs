@@ -4,7 +4,6 @@ use std::{
     collections::HashMap,
     fs::File,
     ops::Range,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -165,7 +164,7 @@ impl Storage {
                 return request.fail(Cause::Changed);
             };
             let bytes = chunk * CHUNK..((chunk + 1) * CHUNK).min(expected.size);
-            into.write_all_at(part(&stored.bytes, &bytes), bytes.start).unwrap();
+            crate::sys::write_all_at(&into, part(&stored.bytes, &bytes), bytes.start).unwrap();
             request.placed(bytes);
         }
         tokio::task::yield_now().await;

@@ -15,7 +15,7 @@ use std::{
 
 use pkgfs_store::{FileKey, RegistrationId};
 
-use super::processes::ProcessId;
+use crate::sys::ProcessId;
 
 /// A launch is over when nothing was touched for this long,
 pub(super) const QUIET: Duration = Duration::from_secs(3);

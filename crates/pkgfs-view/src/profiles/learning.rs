@@ -13,11 +13,14 @@ use pkgfs_store::{FileKey, Profile, RegistrationId};
 use super::{
     Message, Messages, Opener,
     launches::{Launch, LaunchId, Launches, Seen, Touched},
-    processes::{self, ProcessId},
     record::{Item, Record},
     run::Run,
 };
-use crate::{View, ViewError, view::blocking};
+use crate::{
+    View, ViewError,
+    sys::{self, ProcessId},
+    view::blocking,
+};
 
 /// How often launches are looked at while any goes on.
 const LOOK: Duration = Duration::from_millis(500);
@@ -111,7 +114,7 @@ impl Learning {
         let process = match self.launches.process_of(thread, now) {
             Some(process) => process,
             None => {
-                let look = move || processes::of_thread(thread).ok_or(ViewError::NotFound);
+                let look = move || sys::of_thread(thread).ok_or(ViewError::NotFound);
                 // One that has ended already was no start of anything.
                 let process = blocking(look).await.ok()?.id;
                 self.launches.thread_of(thread, process, now);
@@ -125,8 +128,8 @@ impl Learning {
             return Some((process, known));
         }
         let look = move || {
-            let ancestors = processes::ancestors(process, MOST_ANCESTORS);
-            Ok::<_, ViewError>((ancestors, processes::context(process)))
+            let ancestors = sys::ancestors(process, MOST_ANCESTORS);
+            Ok::<_, ViewError>((ancestors, sys::context(process)))
         };
         let (ancestors, context) = blocking(look).await.ok()?;
         let context = match (context, known) {

@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     ops::Range,
-    os::unix::fs::FileExt,
     sync::{Arc, OnceLock},
 };
 
@@ -19,6 +18,7 @@ use crate::{
     node::{Node, Part, WritableId},
     payload::Payloads,
     sync::atomic::{AtomicBool, Ordering},
+    sys,
     view::blocking,
 };
 
@@ -273,7 +273,7 @@ impl View {
                     return Err(ViewError::ReadOnly);
                 }
                 open.written.note();
-                open.file.write_all_at(data, offset).map_err(|error| local(&error))?;
+                sys::write_all_at(&open.file, data, offset).map_err(|error| local(&error))?;
                 Ok(data.len())
             }
             Handle::Mark(id, part, written) => {
@@ -377,7 +377,7 @@ fn read_at(file: &File, offset: u64, size: usize) -> Result<Vec<u8>, ViewError> 
     let mut bytes = vec![0; size];
     let mut filled = 0;
     while filled < size {
-        match file.read_at(&mut bytes[filled..], offset + filled as u64) {
+        match sys::read_at(file, &mut bytes[filled..], offset + filled as u64) {
             Ok(0) => break,
             Ok(more) => filled += more,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}

@@ -11,6 +11,7 @@ use crate::{
     node::{LevelId, Node, Part, SlotId},
     payload::{Origination, Payloads},
     registry::{LevelPath, Payload},
+    sys,
     view::blocking,
 };
 
@@ -40,7 +41,7 @@ impl View {
         name: &[u8],
         caller: Caller,
     ) -> Result<Lookup, ViewError> {
-        if name.len() > 255 {
+        if sys::is_too_long(name) {
             return Err(ViewError::NameTooLong);
         }
         match parent.decode().ok_or(ViewError::Stale)? {
@@ -282,7 +283,7 @@ impl View {
         Ok(self.xattrs(node).await?.into_iter().map(|(name, _)| name).collect())
     }
 
-    async fn xattrs(
+    pub(super) async fn xattrs(
         self: &Arc<Self>,
         node: NodeId,
     ) -> Result<Vec<(Box<[u8]>, Box<[u8]>)>, ViewError> {

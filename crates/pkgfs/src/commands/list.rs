@@ -18,6 +18,7 @@ use super::targets;
 use crate::{
     cli::ListArguments,
     output::{Outcome, bytes, note},
+    sys,
 };
 use table::Table;
 
@@ -93,12 +94,10 @@ struct Printer {
 impl Printer {
     fn new(json: bool) -> Self {
         let stdout = io::stdout();
-        let width = rustix::termios::tcgetwinsize(&stdout).ok();
-        let width = width.map(|size| usize::from(size.ws_col)).filter(|width| *width > 0);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         Self {
             out: BufWriter::new(stdout),
-            table: (!json).then(|| Table::new(width)),
+            table: (!json).then(|| Table::new(sys::terminal_width())),
             printed: false,
             now: now.cast_signed(),
         }

@@ -9,8 +9,8 @@ use std::{
 use anyhow::{Context, bail};
 use pkgfs_daemon::{
     Client, ClientError, FailureKind, LaunchError, MountOrder, Mounted, Presence, Settings, launch,
+    mount_table::{PathState, resolve, state_of},
 };
-use pkgfs_fuse::{PathState, resolve, state_of};
 
 use crate::{
     cli::MountArguments,

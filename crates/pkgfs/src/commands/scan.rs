@@ -5,8 +5,7 @@
 
 use std::{
     ffi::OsStr,
-    io::Write,
-    os::unix::ffi::OsStrExt,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -77,7 +76,7 @@ fn packages_path(settings: &RezSettings) -> Vec<PathBuf> {
 }
 
 fn does_not_exist(problem: &Problem) -> bool {
-    problem.errno == rustix::io::Errno::NOENT.raw_os_error()
+    io::Error::from_raw_os_error(problem.errno).kind() == io::ErrorKind::NotFound
 }
 
 /// `numpy-2.2.6<TAB>/sw/pkg/numpy/2.2.6/package.py`; where there is no definition the directory, with
@@ -86,15 +85,15 @@ fn plain(text: &mut Vec<u8>, repository: &Repository, package: &Package) -> anyh
     text.extend_from_slice(package.family.as_bytes());
     if let Some(version) = &package.version {
         text.push(b'-');
-        text.extend_from_slice(version.as_bytes());
+        text.extend_from_slice(version.as_encoded_bytes());
     }
     text.push(b'\t');
     match &package.definition {
-        Some(definition) => text.extend_from_slice(definition.path.as_os_str().as_bytes()),
+        Some(definition) => text.extend_from_slice(definition.path.as_os_str().as_encoded_bytes()),
         None => {
             let family = repository.path.join(&*package.family);
             let directory = family.join(package.version.as_deref().unwrap_or_default());
-            text.extend_from_slice(directory.as_os_str().as_bytes());
+            text.extend_from_slice(directory.as_os_str().as_encoded_bytes());
             if package.version.is_some() {
                 text.push(b'/');
             }
@@ -125,7 +124,7 @@ enum Text<'a> {
 
 impl<'a> From<&'a OsStr> for Text<'a> {
     fn from(name: &'a OsStr) -> Self {
-        name.to_str().map_or(Self::Bytes(name.as_bytes()), Self::Text)
+        name.to_str().map_or(Self::Bytes(name.as_encoded_bytes()), Self::Text)
     }
 }
 

@@ -5,8 +5,11 @@ mod table;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use pkgfs_daemon::{Client, ClientError, DaemonStatus};
-use pkgfs_fuse::{MountInfo, PathState, mounts, resolve, state_of};
+use pkgfs_daemon::{
+    Client, ClientError, DaemonStatus,
+    mount_table::{self, MountInfo, PathState, mounts, resolve, state_of},
+    words,
+};
 use serde::Serialize;
 
 use crate::{cli::StatusArguments, output::Outcome};
@@ -29,7 +32,7 @@ struct Report {
 }
 
 pub(crate) fn run(arguments: &StatusArguments) -> anyhow::Result<Outcome> {
-    let mut all = mounts().context("cannot read /proc/self/mountinfo")?;
+    let mut all = mounts().with_context(|| format!("cannot read {}", mount_table::NAME))?;
     if let Some(given) = &arguments.mountpoint {
         let place = resolve(given).with_context(|| format!("cannot find {}", given.display()))?;
         all.retain(|mount| mount.mountpoint == place);
@@ -91,7 +94,10 @@ async fn ask(mount: &MountInfo) -> anyhow::Result<DaemonStatus> {
     match Client::connect(&mount.source).await {
         Ok(client) => Ok(client.status().await?),
         Err(ClientError::NotYours { .. }) => {
-            bail!("it was mounted by another user, so only its owner and root see more")
+            bail!(
+                "it was mounted by another user, so only its owner and {} see more",
+                words::ADMINISTRATOR
+            )
         }
         Err(error) => Err(error.into()),
     }

@@ -6,10 +6,11 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use pkgfs_daemon::Target;
-use pkgfs_fuse::{MountInfo, mounts, resolve};
+use pkgfs_daemon::{
+    Target,
+    mount_table::{self, MountInfo, mounts, resolve},
+};
 use pkgfs_rez::context;
-use rustix::process::geteuid;
 
 use crate::{cli::FileFlag, config};
 
@@ -35,7 +36,7 @@ pub(super) fn read(
             continue;
         }
         let holding = match holding(argument)? {
-            Some(mount) if !text.contains('/') => {
+            Some(mount) if !text.contains(std::path::is_separator) => {
                 (resolve(argument)? == mount.mountpoint).then_some(mount)
             }
             other => other,
@@ -47,9 +48,10 @@ pub(super) fn read(
         let path = resolve(argument)?;
         let inside = path.strip_prefix(&mount.mountpoint).unwrap_or(Path::new(""));
         if !inside.as_os_str().is_empty() {
-            let place: PathBuf = inside.components().take(PLACE).collect();
+            let place = inside.components().take(PLACE);
+            let place: Vec<_> = place.map(|part| part.as_os_str().to_string_lossy()).collect();
             // With a slash even a name alone is read as a path.
-            targets.push(Target::Text(format!("./{}", place.display())));
+            targets.push(Target::Text(format!("./{}", place.join("/"))));
         }
         if let Some(other) = named.as_ref().filter(|other| other.mountpoint != mount.mountpoint) {
             let (one, two) = (other.mountpoint.display(), mount.mountpoint.display());
@@ -89,7 +91,7 @@ fn variants_of_context(path: &Path) -> anyhow::Result<Vec<Target>> {
 
 /// The mount at, or above, this path.
 fn holding(path: &Path) -> anyhow::Result<Option<MountInfo>> {
-    let all = mounts().context("cannot read /proc/self/mountinfo")?;
+    let all = mounts().with_context(|| format!("cannot read {}", mount_table::NAME))?;
     let path = resolve(path).unwrap_or_else(|_| path.to_owned());
     Ok(all.into_iter().rfind(|mount| path.starts_with(&mount.mountpoint)))
 }
@@ -105,9 +107,9 @@ fn unnamed(configured: Option<PathBuf>) -> anyhow::Result<MountInfo> {
         });
     }
     let mut own: Vec<_> = mounts()
-        .context("cannot read /proc/self/mountinfo")?
+        .with_context(|| format!("cannot read {}", mount_table::NAME))?
         .into_iter()
-        .filter(|mount| mount.user_id() == Some(geteuid().as_raw()))
+        .filter(mount_table::is_own)
         .collect();
     match own.len() {
         0 => bail!("nothing is mounted: mount it first (`pkgfs mount MOUNTPOINT`)"),

@@ -1,22 +1,21 @@
 //! `pkgfs unmount`: through the daemon that serves the mount; without it where that
 //! daemon is dead. Returns when neither mount nor process is left.
 
-use std::{
-    fmt::Write,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{fmt::Write, path::Path, time::Duration};
 
 use anyhow::{Context, bail};
-use pkgfs_daemon::{Client, ClientError, FailureKind, UnmountOrder, remove_mountpoint};
-use pkgfs_fuse::{MountError, MountInfo, PathState, mount_at, resolve, state_of, users};
-use rustix::{
-    event::{PollFd, PollFlags, Timespec},
-    fd::OwnedFd,
-    process::{Pid, PidfdFlags, pidfd_open},
+use pkgfs_daemon::{
+    Client, ClientError, FailureKind, UnmountOrder,
+    mount_table::{self, MountError, MountInfo, PathState, mount_at, resolve, state_of, users},
+    remove_mountpoint, words,
 };
 
-use crate::{cli::UnmountArguments, config, output::Outcome};
+use crate::{
+    cli::UnmountArguments,
+    config,
+    output::Outcome,
+    sys::{self, Process},
+};
 
 /// How long a daemon may take to end after its last mount has.
 const END: Duration = Duration::from_secs(30);
@@ -27,7 +26,9 @@ pub(crate) fn run(arguments: &UnmountArguments) -> anyhow::Result<Outcome> {
         bail!("no mountpoint: give one, or set `mountpoint` in the configuration");
     };
     let place = resolve(&given).with_context(|| format!("cannot find {}", given.display()))?;
-    let Some(mount) = mount_at(&place).context("cannot read /proc/self/mountinfo")? else {
+    let Some(mount) =
+        mount_at(&place).with_context(|| format!("cannot read {}", mount_table::NAME))?
+    else {
         return Err(MountError::NotMounted { mountpoint: place }.into());
     };
     if !mount.is_pkgfs() {
@@ -39,7 +40,8 @@ pub(crate) fn run(arguments: &UnmountArguments) -> anyhow::Result<Outcome> {
         );
     }
     // Run from inside the mount, this command must not be what keeps it busy.
-    std::env::set_current_dir("/").context("cannot leave the current directory")?;
+    std::env::set_current_dir(sys::root_directory())
+        .context("cannot leave the current directory")?;
     super::block_on(unmount(&mount, arguments.lazy))
 }
 
@@ -51,10 +53,7 @@ async fn unmount(mount: &MountInfo, lazy: bool) -> anyhow::Result<Outcome> {
         Err(error) => return Err(error.into()),
     };
     // Taken before the daemon is asked to end, so that it is surely this process.
-    let daemon = client.daemon_pid().and_then(Pid::from_raw).and_then(|pid| {
-        let watch = pidfd_open(pid, PidfdFlags::empty()).ok()?;
-        Some((pid, watch))
-    });
+    let daemon = client.daemon_pid().and_then(|pid| Some((pid, Process::find(pid)?)));
     let order = UnmountOrder { mountpoint: place.clone(), lazy };
     match client.unmount(&order).await {
         Ok(unmounted) => {
@@ -67,7 +66,9 @@ async fn unmount(mount: &MountInfo, lazy: bool) -> anyhow::Result<Outcome> {
             }
             Ok(text.into())
         }
-        Err(ClientError::Refused(failure)) if failure.kind == FailureKind::Busy => busy(mount),
+        Err(ClientError::Refused(failure)) if failure.kind == FailureKind::Busy => {
+            busy(mount, &failure.message)
+        }
         // The store's daemon is not this mount's: that one died.
         Err(ClientError::Refused(failure)) if failure.kind == FailureKind::NotMounted => {
             abandoned(mount, lazy)
@@ -82,9 +83,9 @@ async fn unmount(mount: &MountInfo, lazy: bool) -> anyhow::Result<Outcome> {
 fn abandoned(mount: &MountInfo, lazy: bool) -> anyhow::Result<Outcome> {
     let place = &mount.mountpoint;
     let stale = matches!(state_of(place), PathState::Stale { .. });
-    match pkgfs_fuse::unmount(place, lazy || stale) {
+    match mount_table::unmount(place, lazy || stale) {
         Ok(()) => {}
-        Err(MountError::Busy { .. }) => return busy(mount),
+        Err(error @ MountError::Busy { .. }) => return busy(mount, &error.to_string()),
         Err(error) => return Err(error.into()),
     }
     remove_mountpoint(place);
@@ -92,7 +93,11 @@ fn abandoned(mount: &MountInfo, lazy: bool) -> anyhow::Result<Outcome> {
     Ok(format!("{} is unmounted{why}\n", place.display()).into())
 }
 
-fn busy(mount: &MountInfo) -> anyhow::Result<Outcome> {
+/// What uses the mount is told by the system's table, or in the words of the refusal.
+fn busy(mount: &MountInfo, refusal: &str) -> anyhow::Result<Outcome> {
+    if !mount_table::TELLS_USERS {
+        bail!("{refusal}");
+    }
     let place = mount.mountpoint.display();
     let mut message = format!("{place} is in use: end what uses it, or detach it with --lazy");
     let users = users(mount);
@@ -103,38 +108,30 @@ fn busy(mount: &MountInfo) -> anyhow::Result<Outcome> {
         let below = mounted_below(&mount.mountpoint);
         match below {
             Some(below) => write!(message, "\n  {} is mounted in it", below.display())?,
-            None => message.push_str("\n  (by a process that only root can see)"),
+            None => {
+                write!(message, "\n  (by a process that only {} can see)", words::ADMINISTRATOR)?
+            }
         }
     }
     bail!(message)
 }
 
 fn mounted_below(place: &Path) -> Option<std::path::PathBuf> {
-    let all = pkgfs_fuse::all_mounts().ok()?;
+    let all = mount_table::all_mounts().ok()?;
     let below =
         |other: &MountInfo| other.mountpoint != place && other.mountpoint.starts_with(place);
     all.into_iter().find(below).map(|mount| mount.mountpoint)
 }
 
 /// Waits for the daemon's end.
-fn wait_for(daemon: Option<(Pid, OwnedFd)>) -> anyhow::Result<()> {
-    // Without a descriptor it was gone before it could be watched.
-    let Some((pid, watch)) = daemon else { return Ok(()) };
-    let until = Instant::now() + END;
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        let timeout =
-            Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
-        let mut polled = [PollFd::new(&watch, PollFlags::IN)];
-        match rustix::event::poll(&mut polled, Some(&timeout)) {
-            Err(rustix::io::Errno::INTR) => {}
-            Ok(0) => bail!(
-                "it is unmounted, but its daemon has not ended within {} s: see process {}",
-                END.as_secs(),
-                pid.as_raw_nonzero()
-            ),
-            Ok(_) => return Ok(()),
-            Err(error) => return Err(error).context("cannot wait for the daemon's end"),
-        }
+fn wait_for(daemon: Option<(u32, Process)>) -> anyhow::Result<()> {
+    // A process that cannot be found was gone before it could be watched.
+    let Some((pid, process)) = daemon else { return Ok(()) };
+    if !process.wait(END).context("cannot wait for the daemon's end")? {
+        bail!(
+            "it is unmounted, but its daemon has not ended within {} s: see process {pid}",
+            END.as_secs()
+        );
     }
+    Ok(())
 }

@@ -10,12 +10,15 @@ use anyhow::{Context, bail};
 use pkgfs_daemon::{Client, ClientError, DaemonStatus, UpgradeOrder};
 
 use super::targets;
-use crate::{cli::UpgradeArguments, output::Outcome};
+use crate::{cli::UpgradeArguments, output::Outcome, sys};
 
 /// How long the next daemon may take to answer.
 const LONGEST: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(arguments: &UpgradeArguments) -> anyhow::Result<Outcome> {
+    if let Some(why) = sys::NO_HAND_OVER {
+        bail!(why);
+    }
     let mount = targets::mount(arguments.mountpoint.as_ref(), &arguments.file)?;
     let program = match &arguments.program {
         Some(given) => std::path::absolute(given)?,

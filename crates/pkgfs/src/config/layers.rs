@@ -1,4 +1,4 @@
-//! Where layers lie: files by the XDG base directory specification, and variables.
+//! Where layers lie: files where the system keeps configuration, and variables.
 
 use std::{
     env,
@@ -9,6 +9,7 @@ use std::{
 use config::{ConfigError as ReadError, Map, Source, Value, ValueKind};
 
 use super::{ConfigError, keys};
+use crate::sys;
 
 const PREFIX: &str = "PKGFS_";
 /// Names the user's file, as `--config` does; no setting.
@@ -22,26 +23,19 @@ pub(super) fn given_file(flag: Option<&Path>) -> Option<PathBuf> {
 
 /// The files to read, in order, and whether each must exist.
 pub(super) fn files(given: Option<&Path>) -> Vec<(PathBuf, bool)> {
-    let absolute = |path: &PathBuf| path.is_absolute();
-    let mut found = vec![(PathBuf::from("/etc/pkgfs/config.toml"), false)];
-    let system = env::var_os("XDG_CONFIG_DIRS").filter(|dirs| !dirs.is_empty());
-    let system = system.unwrap_or_else(|| "/etc/xdg".into());
-    let mut system: Vec<_> = env::split_paths(&system).filter(absolute).collect();
-    // The first of them is the most important.
-    system.reverse();
-    found.extend(system.into_iter().map(|dir| (dir.join("pkgfs/config.toml"), false)));
+    let file = |directory: PathBuf| directory.join("pkgfs/config.toml");
+    let system = sys::system_configuration().into_iter();
+    let mut found: Vec<_> = system.map(|directory| (file(directory), false)).collect();
     if let Some(given) = given {
         found.push((given.to_owned(), true));
         return found;
     }
-    let user = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(absolute);
-    let user = user.or_else(|| Some(env::home_dir()?.join(".config")));
-    found.extend(user.map(|dir| (dir.join("pkgfs/config.toml"), false)));
+    found.extend(sys::user_configuration().map(|directory| (file(directory), false)));
     found
 }
 
 /// One variable as a layer: `PKGFS_ORIGIN_PARALLEL` sets `origin.parallel`. A list of
-/// paths is split at colons, a command at blanks.
+/// paths is split as `PATH` is, a command at blanks.
 #[derive(Debug, Clone)]
 pub(super) struct Variable {
     pub(super) name: String,
@@ -93,7 +87,7 @@ impl Source for Variable {
             ValueKind::Array(parts.map(|part| Value::new(Some(&self.name), part)).collect())
         };
         let kind = match self.key.as_str() {
-            "repositories" => list(self.text.split(':').collect()),
+            "repositories" => list(self.text.split(sys::LIST_SEPARATOR).collect()),
             "rez.config_command" | "rez.python_command" => {
                 list(self.text.split_whitespace().collect())
             }

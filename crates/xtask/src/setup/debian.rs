@@ -57,7 +57,8 @@ pub(crate) fn as_root(program: &str) -> std::process::Command {
     command
 }
 
-fn is_root() -> bool {
+/// Whether this process is root's.
+pub(crate) fn is_root() -> bool {
     process::output(process::command("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0")
 }
 

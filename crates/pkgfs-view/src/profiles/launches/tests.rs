@@ -1,12 +1,12 @@
 use pkgfs_store::DirectoryId;
 
 use super::*;
-use crate::profiles::processes;
+use crate::sys;
 
 const VARIANT: RegistrationId = RegistrationId(1);
 
 fn process(number: u32) -> ProcessId {
-    processes::tests::made_up(number)
+    sys::tests::made_up(number)
 }
 
 fn file(entry: u32) -> FileKey {

@@ -1,0 +1,59 @@
+//! A daemon that goes on for another.
+
+use std::{path::PathBuf, sync::Arc};
+
+use pkgfs_store::Store;
+
+use super::{
+    Platform,
+    holder::{Inheritance, Keeper},
+};
+use crate::{
+    DaemonError,
+    blocking::blocking,
+    daemon::{self, Daemon},
+    log_file,
+    places::log_path,
+    startup::{self, Surroundings},
+    system_error,
+};
+
+/// Goes on for a daemon that has died; started by the process that held its mounts.
+///
+/// # Errors
+/// Whatever kept it from going on; the holder tries again.
+pub fn take_over() -> Result<(), DaemonError> {
+    let inheritance = Keeper::inherit().map_err(system_error("take over a mount"))?;
+    let log = log_path(&inheritance.settings.store);
+    log_file::start(&inheritance.settings.log_level, Some(&log))?;
+    daemon::in_runtime(go_on(inheritance, log))
+}
+
+/// Serves what another has served.
+async fn go_on(inheritance: Inheritance, log: PathBuf) -> Result<(), DaemonError> {
+    let Inheritance { keeper, settings, surroundings, lock, succession, mounts, former } =
+        inheritance;
+    let stop = crate::sys::Stop::listen().map_err(system_error("listen for signals"))?;
+    let directory = settings.store.clone();
+    let store = blocking(move || Ok(Arc::new(Store::take_over(&directory, lock)?))).await?;
+    let listener = daemon::listen(&settings.store)?;
+    let Surroundings { notes, .. } = surroundings.clone();
+    let origin = startup::start_origin(&settings)?;
+    let opened = startup::open(&settings, surroundings, store, origin.clone(), Some(succession))?;
+    let platform = Arc::new(Platform::new(Some(keeper)));
+    let daemon = Daemon { settings, log, listener, stop, origin, opened, notes, platform };
+    daemon
+        .serve(async |desk| {
+            for mount in mounts {
+                let resumed =
+                    desk.platform.resume(mount, former.into(), &desk.view, &desk.settings).await?;
+                if let Some((number, mountpoint, served)) = resumed {
+                    tracing::info!(mountpoint = %mountpoint.display(), "taken over");
+                    desk.mounts.adopt(number, mountpoint, served).await;
+                }
+            }
+            desk.view.tell_what_is_in_doubt();
+            Ok(())
+        })
+        .await
+}

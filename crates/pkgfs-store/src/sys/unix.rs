@@ -1,0 +1,13 @@
+//! Modes, descriptors and directories that are synced.
+
+mod disk;
+mod network;
+mod opening;
+mod protection;
+mod way;
+
+pub(crate) use disk::*;
+pub(crate) use network::network_file_system;
+pub(crate) use opening::*;
+pub(crate) use protection::*;
+pub(crate) use way::turnable;

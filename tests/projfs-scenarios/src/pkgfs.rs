@@ -1,0 +1,156 @@
+//! pkgfs itself.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use pkgfs_projfs_engine::protocol;
+
+use crate::{
+    Scene, Subject,
+    scene::Drive,
+    subject::{Abilities, Running},
+};
+
+/// Names a library to load in place of the system's.
+const LIBRARY: &str = "PKGFS_PROJFS_LIBRARY";
+/// What rez says of its settings: packages in temporary directories and on one device count, too.
+const REZ: &str = r#"{"tmpdir": "C:\\nowhere", "local_packages_path": "C:\\nowhere", "package_cache_same_device": true}"#;
+/// How long a start or a stop may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// `pkgfs.exe`.
+pub struct Pkgfs {
+    /// Where it is.
+    pub program: PathBuf,
+}
+
+struct Mounted {
+    program: PathBuf,
+    child: Child,
+    root: PathBuf,
+    settings: PathBuf,
+    log: PathBuf,
+}
+
+impl Subject for Pkgfs {
+    fn name(&self) -> &'static str {
+        "pkgfs"
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities { registers: true, plain: false, digests: false }
+    }
+
+    fn start(&self, scene: &Scene) -> anyhow::Result<Box<dyn Running>> {
+        // rez itself is not asked: what it would say is said here.
+        let settings = scene.store().with_file_name("pkgfs.toml");
+        let said = scene.store().with_file_name("rez.json");
+        fs::write(&said, REZ)?;
+        let text = format!(
+            "store = '{}'\nrez.config_command = ['cmd', '/c', 'type', '{}']\n",
+            scene.store().display(),
+            said.display(),
+        );
+        fs::write(&settings, text)?;
+        let log = scene.store().with_file_name("output");
+        let output = File::create(&log)?;
+        let mut command = Command::new(&self.program);
+        if scene.drive == Drive::Standin {
+            let library = std::env::current_exe()?.with_file_name("projectedfslib.dll");
+            command.env(LIBRARY, library).env(protocol::ADDRESS, scene.address());
+        }
+        let child = command
+            .args(["mount", "--foreground"])
+            .arg(scene.root())
+            .arg("--store")
+            .arg(scene.store())
+            .arg("--repo")
+            .arg(scene.repository())
+            .arg("--config")
+            .arg(&settings)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .with_context(|| format!("cannot start {}", self.program.display()))?;
+        let standin = (scene.drive == Drive::Standin).then(|| scene.address());
+        let mut mounted =
+            Mounted { program: self.program.clone(), child, root: scene.root(), settings, log };
+        mounted.wait_for_mount(standin.as_deref())?;
+        Ok(Box::new(mounted))
+    }
+}
+
+impl Mounted {
+    fn wait_for_mount(&mut self, standin: Option<&Path>) -> anyhow::Result<()> {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("pkgfs mount ended with {status}: {}", self.said());
+            }
+            let told = !self.said().trim().is_empty();
+            let served = standin.is_none_or(Path::exists);
+            if told && served {
+                return Ok(());
+            }
+            if started.elapsed() > PATIENCE {
+                bail!("pkgfs mount does not begin: {}", self.said());
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn run(&self, arguments: &[&str]) -> anyhow::Result<Output> {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).arg("--config").arg(&self.settings);
+        Ok(command.stdin(Stdio::null()).output()?)
+    }
+}
+
+impl Running for Mounted {
+    fn stop(mut self: Box<Self>) -> anyhow::Result<()> {
+        let root = self.root.to_string_lossy().into_owned();
+        let output = self.run(&["unmount", &root])?;
+        if !output.status.success() {
+            bail!("pkgfs unmount: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let started = Instant::now();
+        while self.child.try_wait()?.is_none() {
+            if started.elapsed() > PATIENCE {
+                bail!("pkgfs does not end after unmount: {}", self.said());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    fn kill(mut self: Box<Self>) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+
+    fn flush(&mut self, package: &str) -> anyhow::Result<()> {
+        let output = self.run(&["flush", package])?;
+        if !output.status.success() {
+            bail!("pkgfs flush: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
