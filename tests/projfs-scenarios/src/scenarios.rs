@@ -5,6 +5,7 @@ mod listing;
 mod names;
 mod reading;
 mod refusing;
+mod registering;
 mod rez;
 
 use std::fmt::Debug;
@@ -52,6 +53,7 @@ pub fn all() -> Vec<Scenario> {
         (refusing::SCENARIOS, true),
         (names::SCENARIOS, false),
         (rez::SCENARIOS, false),
+        (registering::SCENARIOS, true),
         (life::SCENARIOS, true),
     ]
     .into_iter()
