@@ -274,7 +274,7 @@ impl Provider {
                 let place = [&*level.name, &*level.version, &*level.h4, stem.as_str()];
                 failed(stem, self.ground.remove_tree(&place));
             }
-            failed(stem, self.lead(level, stem, tree, fresh));
+            failed(stem, self.lead(level, stem, tree, fresh || links.contains_key(stem)));
             now.insert(stem.clone(), tree);
         }
         for (name, file) in wanted.files.iter().filter(|(name, _)| !leaving.contains(*name)) {
@@ -332,9 +332,16 @@ impl Provider {
         level: &Level,
         stem: &str,
         tree: Tree,
-        fresh: bool,
+        is_ours: bool,
     ) -> io::Result<()> {
+        // What a provider before this one projected leads to a tree of its own.
+        let forget = || {
+            if !is_ours {
+                let _ = self.projection.delete(&entry_path(level, stem));
+            }
+        };
         if self.way() != Way::OnDisk {
+            forget();
             return Ok(());
         }
         let place = [&*level.name, &*level.version, &*level.h4, stem];
@@ -344,7 +351,7 @@ impl Provider {
         match self.ground.there(&place)? {
             There::Link(there) if same(&there) => return Ok(()),
             There::Link(_) => self.ground.unlink(&place)?,
-            There::Nothing if fresh => {}
+            There::Nothing if is_ours => {}
             There::Nothing => {
                 let _ = self.projection.delete_tombstone(&entry_path(level, stem));
             }
@@ -356,6 +363,7 @@ impl Provider {
         match self.ground.link(&place, &target) {
             Err(error) if has_no_links(&error) => {
                 self.has_no_links();
+                forget();
                 Ok(())
             }
             made => made,

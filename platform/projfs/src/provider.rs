@@ -189,7 +189,11 @@ impl Provider {
             None => found.security,
         };
         let placeholder = Placeholder {
-            version: Version::of(found.node, digest.as_ref().map(|digest| digest.as_bytes())),
+            version: Version::of(
+                self.life,
+                found.node,
+                digest.as_ref().map(|digest| digest.as_bytes()),
+            ),
             basic: found.basic,
             security,
         };
