@@ -57,6 +57,12 @@ impl Place {
         command.args(arguments);
         command.env("LOCALAPPDATA", self.at("local")).env("APPDATA", self.at("roaming"));
         command.env("ProgramData", self.at("machine"));
+        // Where there is no ProjFS, what stands in for it lies beside the program.
+        let library = Path::new(env!("CARGO_BIN_EXE_pkgfs")).with_file_name("projectedfslib.dll");
+        if library.exists() {
+            command.env("PKGFS_PROJFS_LIBRARY", library);
+            command.env("PKGFS_PROJFS_STANDIN", self.at("standin"));
+        }
         command
     }
 

@@ -64,7 +64,7 @@ pub(crate) struct RealOptions {
 #[cfg(unix)]
 pub(crate) fn check() -> Result<()> {
     setup::compiler()?;
-    let mut clippy = for_target("clippy", &[CRATES, SCENARIOS].concat());
+    let mut clippy = for_target("clippy");
     process::run(clippy.arg("--all-targets").args(["--", "-D", "warnings"]))
 }
 
@@ -72,10 +72,11 @@ pub(crate) fn check() -> Result<()> {
 #[cfg(unix)]
 pub(crate) fn test(nextest: &[String]) -> Result<()> {
     setup::run()?;
-    // The stand-in comes to lie beside the programs, which load it from there.
-    process::run(&mut for_target("build", &[&["pkgfs"], SCENARIOS].concat()))?;
+    // The stand-in comes to lie beside the programs, which load it from there. Tests are built along:
+    // features are settled once for all, and nothing is compiled twice.
+    process::run(for_target("build").arg("--all-targets"))?;
     let _server = setup::Server::start()?;
-    let mut tests = for_target("nextest", CRATES);
+    let mut tests = for_target("nextest");
     process::run(tests.args(nextest).env("PATH", tools::search_path()))?;
     if nextest.is_empty() {
         let mut scenarios = process::command(setup::runner());
@@ -96,16 +97,16 @@ pub(crate) fn test_real(filter: &[String]) -> Result<()> {
     process::run(scenarios.args(["--subject", "pkgfs", "--driver", "win32"]))
 }
 
-/// `cargo <task>` for crates of the target.
+/// `cargo <task>` for all crates of the target.
 #[cfg(unix)]
-fn for_target(task: &str, crates: &[&str]) -> Command {
+fn for_target(task: &str) -> Command {
     let mut command = match task {
         "nextest" => cargo(&["nextest", "run"]),
         task => cargo(&[task]),
     };
     command
         .args(["--target", TARGET])
-        .args(crates.iter().flat_map(|name| ["--package", name]))
+        .args(CRATES.iter().chain(SCENARIOS).flat_map(|name| ["--package", name]))
         .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", "x86_64-w64-mingw32-gcc")
         .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", setup::runner());
     command
