@@ -1,6 +1,7 @@
 //! `cargo xtask check`: format, dependencies, lints, documentation.
 
 mod dependencies;
+mod macos;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -30,6 +31,8 @@ enum Step {
     Docs,
     /// clippy for Windows, with warnings as errors.
     Windows,
+    /// rustc's checks for macOS, of what has a part for it.
+    Macos,
 }
 
 /// The checks of this platform.
@@ -60,6 +63,7 @@ impl Step {
                 cargo(&["doc", "--no-deps", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings"),
             ),
             Self::Windows => windows::check(),
+            Self::Macos => macos::check(),
         }
     }
 }
