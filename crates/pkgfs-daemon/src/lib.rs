@@ -57,6 +57,10 @@ pub use settings::{
 };
 pub use startup::turnable;
 
+/// Tells the daemon in this process to end: who manages services wants it to.
+#[cfg(windows)]
+pub use sys::stop;
+
 /// What the system calls things, for messages.
 pub mod words {
     pub use crate::sys::{ADMINISTRATOR, END_A_DAEMON};

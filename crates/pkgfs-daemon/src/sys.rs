@@ -10,6 +10,8 @@ mod windows;
 #[cfg(windows)]
 use windows as system;
 
+#[cfg(windows)]
+pub use system::stop;
 pub use system::{ADMINISTRATOR, END_A_DAEMON};
 pub(crate) use system::{
     LOG_VARIABLE, Stop, default_store, home, is_privileged, launch, leave_terminal, let_go,

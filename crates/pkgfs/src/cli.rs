@@ -68,6 +68,20 @@ pub(crate) enum Command {
     Man,
     /// Let this program, or another, take over a mount while it is in use
     Upgrade(UpgradeArguments),
+    /// Mount when Windows starts, for everybody: the mount of %ProgramData%\pkgfs\config.toml
+    #[cfg(windows)]
+    Service {
+        /// What to do.
+        #[command(subcommand)]
+        action: ServiceAction,
+    },
+    /// Mount when this user logs on
+    #[cfg(windows)]
+    Logon {
+        /// What to do.
+        #[command(subcommand)]
+        action: LogonAction,
+    },
     /// Serve a store; started by mount, with the order on standard input
     #[command(hide = true)]
     Daemon {
@@ -311,6 +325,37 @@ fn jobs(text: &str) -> Result<usize, String> {
         Ok(jobs @ 1..=1024) => Ok(jobs),
         _ => Err("a number from 1 to 1024".to_owned()),
     }
+}
+
+/// What becomes of the service.
+#[cfg(windows)]
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServiceAction {
+    /// Make or change the service; for administrators
+    Install {
+        /// Run it as this account, which needs no password here: NT AUTHORITY\NetworkService, or a
+        /// managed one (DOMAIN\name$) [default: LocalSystem]
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+    },
+    /// Stop the service and take it away; for administrators
+    Uninstall,
+    /// Serve; started by the service control manager
+    #[command(hide = true)]
+    Run,
+}
+
+/// What becomes of the mount at logon.
+#[cfg(windows)]
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogonAction {
+    /// Have `pkgfs mount` run at each logon of this user
+    Install {
+        #[command(flatten)]
+        file: FileFlag,
+    },
+    /// Have it run no more
+    Uninstall,
 }
 
 #[derive(Debug, Args)]

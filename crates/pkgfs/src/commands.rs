@@ -7,12 +7,16 @@ pub(crate) mod config;
 pub(crate) mod daemon;
 pub(crate) mod flush;
 pub(crate) mod list;
+#[cfg(windows)]
+pub(crate) mod logon;
 pub(crate) mod man;
 pub(crate) mod mount;
 pub(crate) mod profile;
 mod progress;
 #[cfg(unix)]
 pub(crate) mod scan;
+#[cfg(windows)]
+pub(crate) mod service;
 pub(crate) mod status;
 mod targets;
 pub(crate) mod unmount;

@@ -42,6 +42,10 @@ pub fn main() -> ExitCode {
         Command::Completions { shell } => commands::completions::run(shell),
         Command::Man => commands::man::run(),
         Command::Upgrade(arguments) => commands::upgrade::run(&arguments),
+        #[cfg(windows)]
+        Command::Service { action } => commands::service::run(&action),
+        #[cfg(windows)]
+        Command::Logon { action } => commands::logon::run(&action),
         // These speak a protocol on their standard streams, not to people.
         Command::Daemon { take_over } => return commands::daemon::run(take_over),
         Command::Holder => return pkgfs_daemon::holder(),

@@ -1,4 +1,6 @@
 //! Settings: their layers, where each came from, and what is said about mistakes.
+// Mounts through FUSE, users by number and signals: tests/windows.rs is for the other side.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod support;

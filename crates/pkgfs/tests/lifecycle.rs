@@ -1,4 +1,6 @@
 //! The life of a mount, from `pkgfs mount` to the proof that nothing is left.
+// Mounts through FUSE, users by number and signals: tests/windows.rs is for the other side.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod support;

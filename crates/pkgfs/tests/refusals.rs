@@ -1,5 +1,7 @@
 //! Every refusal: one line that says what is wrong, with what, and what to do; and
 //! nothing is left behind.
+// Mounts through FUSE, users by number and signals: tests/windows.rs is for the other side.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod support;

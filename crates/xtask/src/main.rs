@@ -5,19 +5,31 @@
 //! what it installs lies in `<workspace>/.work`, which git ignores and which may be deleted at any
 //! time.
 
-mod bench;
-mod check;
-mod crash_points;
-mod demo;
-mod fuzz;
-mod model;
 mod process;
-mod setup;
-mod soak;
-mod test;
-mod wheel;
 mod windows;
 mod workspace;
+
+// What runs on Linux, which is everything but the tests of Windows on Windows.
+#[cfg(unix)]
+mod bench;
+#[cfg(unix)]
+mod check;
+#[cfg(unix)]
+mod crash_points;
+#[cfg(unix)]
+mod demo;
+#[cfg(unix)]
+mod fuzz;
+#[cfg(unix)]
+mod model;
+#[cfg(unix)]
+mod setup;
+#[cfg(unix)]
+mod soak;
+#[cfg(unix)]
+mod test;
+#[cfg(unix)]
+mod wheel;
 
 use clap::{Parser, Subcommand};
 
@@ -29,6 +41,7 @@ struct Arguments {
     task: Task,
 }
 
+#[cfg(unix)]
 #[derive(Subcommand)]
 enum Task {
     /// Install what the tests and the demo need: Debian packages, rez in two versions, tools.
@@ -55,8 +68,23 @@ enum Task {
     Demo(demo::Options),
 }
 
-fn main() -> std::process::ExitCode {
-    let outcome = match Arguments::parse().task {
+/// What Windows itself is for.
+#[cfg(windows)]
+#[derive(Subcommand)]
+enum Task {
+    /// Run the tests of Windows: `cargo xtask test windows --real`.
+    Test(windows::RealOptions),
+}
+
+#[cfg(windows)]
+fn run(task: Task) -> anyhow::Result<()> {
+    let Task::Test(options) = task;
+    windows::test_real(&options.filter)
+}
+
+#[cfg(unix)]
+fn run(task: Task) -> anyhow::Result<()> {
+    match task {
         Task::Setup(options) => setup::from_command(&options),
         Task::Check(options) => check::run(&options),
         Task::Test(options) => test::run(&options),
@@ -68,8 +96,11 @@ fn main() -> std::process::ExitCode {
         Task::Soak(options) => soak::run(&options),
         Task::Model(options) => model::run(&options),
         Task::Demo(options) => demo::run(&options),
-    };
-    match outcome {
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    match run(Arguments::parse().task) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("xtask: {error:#}");

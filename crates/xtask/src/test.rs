@@ -19,6 +19,9 @@ pub(crate) struct Options {
     /// Tests of another platform instead: of Windows, under Wine.
     #[arg(value_enum)]
     platform: Option<Platform>,
+    /// On a machine with Windows: without Wine, and with ProjFS itself.
+    #[arg(long, requires = "platform")]
+    real: bool,
     /// Passed on to `cargo nextest run`, for example a filter.
     #[arg(last = true)]
     nextest: Vec<String>,
@@ -28,7 +31,10 @@ pub(crate) struct Options {
 /// schedules of the view, and the benchmark for its counts.
 pub(crate) fn run(options: &Options) -> Result<()> {
     if options.platform == Some(Platform::Windows) {
-        return windows::test(&options.nextest);
+        return match options.real {
+            true => windows::test_real(&options.nextest),
+            false => windows::test(&options.nextest),
+        };
     }
     setup::run()?;
     // Whole-system tests start these from the target directory; cargo builds only the binaries of

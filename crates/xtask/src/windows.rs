@@ -1,18 +1,42 @@
 //! The Windows target: linted and built on Linux, and its tests run under Wine, or on Windows itself.
+//!
+//! ```text
+//! cargo xtask test windows          Linux: for x86_64-pc-windows-gnu, under Wine, with the stand-in
+//!                                   for projectedfslib.dll beside the programs
+//! cargo xtask test windows --real   Windows: for the machine's own target, with ProjFS itself
+//! ```
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::process::{self, cargo};
+#[cfg(unix)]
 use crate::setup::{tools, windows as setup};
+use crate::workspace;
 
-/// What is built.
+/// What is built on Linux.
+#[cfg(unix)]
 pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
 
 /// The crates that are for Windows, too. The others are FUSE's, or Linux's tests.
-const CRATES: &[&str] = &["pkgfs-manifest", "pkgfs-projfs", "pkgfs-win32"];
+const CRATES: &[&str] = &[
+    "pkgfs",
+    "pkgfs-daemon",
+    "pkgfs-manifest",
+    "pkgfs-origin",
+    "pkgfs-projfs",
+    "pkgfs-rez",
+    "pkgfs-rez-worker",
+    "pkgfs-store",
+    "pkgfs-view",
+    "pkgfs-win32",
+];
+
+/// What shows the provider to programs: scenarios, and what stands in for ProjFS where there is none.
+const SCENARIOS: &[&str] = &["pkgfs-projfs-scenarios", "pkgfs-projfs-standin"];
 
 /// Another platform than this machine's own.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -21,24 +45,60 @@ pub(crate) enum Platform {
     Windows,
 }
 
+/// What to run on Windows itself.
+#[cfg(windows)]
+#[derive(clap::Args)]
+pub(crate) struct RealOptions {
+    /// What is tested: this machine's own platform.
+    #[arg(value_enum)]
+    _platform: Platform,
+    /// Nothing stands in for anything.
+    #[arg(long, required = true)]
+    real: bool,
+    /// Words of the tests to run.
+    #[arg(last = true)]
+    pub(crate) filter: Vec<String>,
+}
+
 /// clippy with warnings as errors.
+#[cfg(unix)]
 pub(crate) fn check() -> Result<()> {
     setup::compiler()?;
     let mut clippy = for_target("clippy");
     process::run(clippy.arg("--all-targets").args(["--", "-D", "warnings"]))
 }
 
-/// Builds everything and runs the tests under Wine.
+/// Builds everything, and runs the tests and the scenarios under Wine.
+#[cfg(unix)]
 pub(crate) fn test(nextest: &[String]) -> Result<()> {
     setup::run()?;
-    process::run(for_target("build").arg("--bins"))?;
+    // The stand-in comes to lie beside the programs, which load it from there. Tests are built along:
+    // features are settled once for all, and nothing is compiled twice.
+    process::run(for_target("build").arg("--all-targets"))?;
     let _server = setup::Server::start()?;
     let mut tests = for_target("nextest");
     process::run(tests.args(nextest).env("PATH", tools::search_path()))?;
+    if nextest.is_empty() {
+        let mut scenarios = process::command(setup::runner());
+        scenarios.arg(program(Some(TARGET), "projfs-scenarios.exe"));
+        process::run(scenarios.args(["--subject", "pkgfs", "--driver", "standin"]))?;
+    }
     Ok(())
 }
 
+/// The same on Windows itself: natively, and the scenarios with real calls on real files.
+pub(crate) fn test_real(filter: &[String]) -> Result<()> {
+    let of = |names: &[&'static str]| -> Vec<&str> {
+        names.iter().flat_map(|name| ["--package", name]).collect()
+    };
+    process::run(cargo(&["build"]).args(of(&["pkgfs", SCENARIOS[0]])))?;
+    process::run(cargo(&["test"]).args(of(CRATES)).arg("--").args(filter))?;
+    let mut scenarios = process::command(program(None, "projfs-scenarios.exe"));
+    process::run(scenarios.args(["--subject", "pkgfs", "--driver", "win32"]))
+}
+
 /// `cargo <task>` for all crates of the target.
+#[cfg(unix)]
 fn for_target(task: &str) -> Command {
     let mut command = match task {
         "nextest" => cargo(&["nextest", "run"]),
@@ -46,8 +106,14 @@ fn for_target(task: &str) -> Command {
     };
     command
         .args(["--target", TARGET])
-        .args(CRATES.iter().flat_map(|name| ["--package", name]))
+        .args(CRATES.iter().chain(SCENARIOS).flat_map(|name| ["--package", name]))
         .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", "x86_64-w64-mingw32-gcc")
         .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", setup::runner());
     command
+}
+
+/// A program that was built.
+fn program(target: Option<&str>, name: &str) -> PathBuf {
+    let built = workspace::target_dir();
+    target.map_or(built.clone(), |target| built.join(target)).join("debug").join(name)
 }

@@ -14,6 +14,8 @@ use crate::sys;
 const PREFIX: &str = "PKGFS_";
 /// Names the user's file, as `--config` does; no setting.
 const FILE: &str = "PKGFS_CONFIG";
+/// What tests put in the place of ProjFS; no settings.
+const OF_TESTS: &str = "PKGFS_PROJFS_";
 
 /// The file given by flag or variable.
 pub(super) fn given_file(flag: Option<&Path>) -> Option<PathBuf> {
@@ -56,7 +58,7 @@ impl Variable {
             let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
                 continue;
             };
-            if name == FILE {
+            if name == FILE || name.starts_with(OF_TESTS) {
                 continue;
             }
             let Some(key) = known.iter().find(|key| name_of(key) == name) else {
