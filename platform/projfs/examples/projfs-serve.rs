@@ -128,6 +128,8 @@ mod serve {
             fs::write(answer(store), text)?;
             if what == "unmount" && done.is_ok() {
                 let _ = fs::remove_dir(root);
+                drop((mount, view));
+                runtime.shutdown_timeout(Duration::from_secs(5));
                 return Ok(());
             }
         }

@@ -36,9 +36,12 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_widened_to_whole_units() {
-        let all: Vec<_> = pieces(700, 10, 5000, 512).collect();
-        assert_eq!(all, [512..1024]);
-        assert_eq!(pieces(4800, 400, 5000, 512).collect::<Vec<_>>(), [4608..5000]);
+        let only = |offset, length| {
+            let mut all = pieces(offset, length, 5000, 512);
+            (all.next(), all.next())
+        };
+        assert_eq!(only(700, 10), (Some(512..1024), None));
+        assert_eq!(only(4800, 400), (Some(4608..5000), None));
         assert_eq!(pieces(0, 100, 0, 512).count(), 0);
         assert_eq!(pieces(9000, 100, 5000, 512).count(), 0);
     }

@@ -6,9 +6,11 @@
 //! for a notification of what has already happened; where it does not, what it did takes effect a moment
 //! later.
 
+mod sys;
+
 use std::sync::Arc;
 
-use pkgfs_view::{Caller, Change, Lookup, NodeId, Opener, View, ViewError};
+use pkgfs_view::{Caller, Change, Lookup, NodeId, Opener, ViewError};
 
 use crate::{
     codes::{Win32, win32},
@@ -23,28 +25,6 @@ use crate::{
     provider::{Provider, Way},
     resolve::entry_path,
 };
-
-/// The longest file of `.sys` that is carried over: logs may grow, and nobody reads them here.
-const LONGEST_SYS_FILE: u64 = 16 << 20;
-
-/// A directory or file below `.sys`, known to the view for as long as this lives.
-pub(crate) struct Looked {
-    view: Arc<View>,
-    nodes: Vec<NodeId>,
-    node: NodeId,
-}
-
-impl Looked {
-    pub(crate) fn node(&self) -> NodeId {
-        self.node
-    }
-}
-
-impl Drop for Looked {
-    fn drop(&mut self) {
-        self.nodes.iter().for_each(|node| self.view.forget(*node, 1));
-    }
-}
 
 impl Provider {
     /// What is about to happen is judged; what has happened is replayed.
@@ -129,100 +109,6 @@ impl Provider {
         }
     }
 
-    /// What lies so far below `.sys`.
-    pub(crate) async fn sys_node(self: &Arc<Self>, names: &[String]) -> Result<Looked, ViewError> {
-        let found = self.view.lookup(NodeId::ROOT, SYS.as_bytes(), self.caller).await?;
-        let Lookup::Found(found) = found else { return Err(ViewError::NotFound) };
-        let mut looked =
-            Looked { view: Arc::clone(&self.view), nodes: Vec::new(), node: found.attributes.node };
-        for name in names {
-            match self.view.lookup(looked.node, name.as_bytes(), self.caller).await? {
-                Lookup::Found(found) => {
-                    looked.node = found.attributes.node;
-                    looked.nodes.push(looked.node);
-                }
-                Lookup::Absent(_) => return Err(ViewError::NotFound),
-            }
-        }
-        Ok(looked)
-    }
-
-    pub(crate) async fn sys_created(
-        self: &Arc<Self>,
-        names: &[String],
-        directory: bool,
-        caller: Caller,
-    ) -> Result<(), ViewError> {
-        let Some((name, above)) = names.split_last() else { return Ok(()) };
-        let above = self.sys_node(above).await?;
-        let made = if directory {
-            self.view.make_directory(above.node, name.as_bytes(), 0o777, caller).await
-        } else {
-            let made =
-                self.view.create_file(above.node, name.as_bytes(), 0o666, false, caller).await;
-            made.map(|(found, handle)| {
-                self.view.release(handle);
-                found
-            })
-        };
-        match made {
-            Ok(found) => {
-                self.view.forget(found.attributes.node, 1);
-                Ok(())
-            }
-            Err(ViewError::Exists) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    pub(crate) async fn sys_written(
-        self: &Arc<Self>,
-        names: &[String],
-        caller: Caller,
-    ) -> Result<(), ViewError> {
-        let place: Vec<String> = std::iter::once(SYS.to_owned()).chain(names.to_vec()).collect();
-        let Some(bytes) = self.read_disk(place, LONGEST_SYS_FILE).await? else { return Ok(()) };
-        let file = match self.sys_node(names).await {
-            // Its creation was not told of: it was moved there from outside.
-            Err(ViewError::NotFound) => {
-                self.sys_created(names, false, caller).await?;
-                self.sys_node(names).await?
-            }
-            file => file?,
-        };
-        self.overwrite(file.node, &bytes, caller).await
-    }
-
-    async fn sys_removed(
-        self: &Arc<Self>,
-        names: &[String],
-        directory: bool,
-    ) -> Result<(), ViewError> {
-        let Some((name, above)) = names.split_last() else { return Ok(()) };
-        let above = match self.sys_node(above).await {
-            Err(ViewError::NotFound) => return Ok(()),
-            above => above?,
-        };
-        let removed = if directory {
-            self.view.remove_directory(above.node, name.as_bytes()).await
-        } else {
-            self.view.unlink(above.node, name.as_bytes()).await
-        };
-        match removed {
-            // What lay in a copy that was moved away was never the view's.
-            Err(ViewError::NotFound) => Ok(()),
-            removed => removed,
-        }
-    }
-
-    async fn sys_linked(self: &Arc<Self>, from: &[String], to: &[String]) -> Result<(), ViewError> {
-        let Some((name, above)) = to.split_last() else { return Ok(()) };
-        let (file, above) = (self.sys_node(from).await?, self.sys_node(above).await?);
-        let found = self.view.link(file.node, above.node, name.as_bytes()).await?;
-        self.view.forget(found.attributes.node, 1);
-        Ok(())
-    }
-
     async fn renamed(
         self: &Arc<Self>,
         from: &Place,
@@ -237,8 +123,8 @@ impl Provider {
                     return Ok(());
                 };
                 let (above, below) = (self.sys_node(above).await?, self.sys_node(below).await?);
-                let from = (above.node, old.as_bytes());
-                self.view.rename(from, (below.node, new.as_bytes()), true).await
+                let from = (above.node(), old.as_bytes());
+                self.view.rename(from, (below.node(), new.as_bytes()), true).await
             }
             (Place::Entry(level, entry, below), Place::Sys(to)) if below.is_empty() => {
                 self.moved_away(level, entry, to).await
@@ -263,7 +149,7 @@ impl Provider {
         let above = self.sys_node(above).await?;
         let node = self.level_node(level).await?;
         let from = (node, entry.as_bytes());
-        self.view.rename(from, (above.node, name.as_bytes()), true).await?;
+        self.view.rename(from, (above.node(), name.as_bytes()), true).await?;
         self.levels.leaves(level, entry, false);
         let _ = self.projection.delete_tombstone(&entry_path(level, entry));
         let place: Vec<String> = std::iter::once(SYS.to_owned()).chain(to.to_vec()).collect();

@@ -1,9 +1,10 @@
 //! For tests: a provider over a real view, with a repository and a root, and ProjFS played by what it
 //! would remember. Programs' own changes are made on disk, and told of as ProjFS does.
 
+mod played;
+
 use std::{
-    collections::BTreeMap,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     sync::{Arc, mpsc},
     time::{Duration, Instant},
@@ -22,116 +23,21 @@ use tokio::runtime::Runtime;
 
 use crate::{
     codes::Win32,
-    commands::{Completes, Outcome},
+    commands::Outcome,
     enumeration::{Asked, Buffer, Item},
-    ground::{Ground, Links},
+    ground::Ground,
     names::{Portable, readable, wide},
     own::Own,
-    placeholder::{Kind, Placeholder, Version},
-    projection::{Answers, Event, Projection, Request, Stream},
+    placeholder::{Placeholder, Version},
+    projection::{Answers, Event, Projection, Request},
     provider::{Parts, Provider},
 };
+
+use played::{HostLinks, Played};
 
 const LONG: Duration = Duration::from_secs(30);
 /// A program other than this.
 const PROGRAM: u32 = 1;
-
-/// What ProjFS would remember.
-pub(crate) struct Played {
-    root: PathBuf,
-    links: bool,
-    pub(crate) placeholders: Mutex<BTreeMap<String, Placeholder>>,
-    pub(crate) written: Mutex<Vec<(Stream, u64, Vec<u8>)>>,
-    /// Paths that somebody has open.
-    pub(crate) open: Mutex<Vec<String>>,
-    completed: Mutex<mpsc::Sender<(i32, Outcome)>>,
-}
-
-impl Completes for Played {
-    fn complete(&self, command: i32, outcome: Outcome) {
-        self.completed.lock().send((command, outcome)).unwrap();
-    }
-}
-
-impl Projection for Played {
-    fn has_links(&self) -> bool {
-        self.links
-    }
-
-    fn alignment(&self) -> u32 {
-        512
-    }
-
-    fn write_placeholder(&self, path: &[u16], placeholder: &Placeholder) -> Outcome {
-        let path = readable(path);
-        if placeholder.basic.kind == Kind::Directory {
-            fs::create_dir_all(self.root.join(path.replace('\\', "/"))).unwrap();
-        }
-        self.placeholders.lock().insert(path, placeholder.clone());
-        Ok(())
-    }
-
-    fn write_data(&self, stream: &Stream, offset: u64, data: &[u8]) -> Outcome {
-        self.written.lock().push((*stream, offset, data.to_vec()));
-        Ok(())
-    }
-
-    fn delete(&self, path: &[u16]) -> Outcome {
-        let path = readable(path);
-        if self.open.lock().contains(&path) {
-            return Err(Win32::SHARING_VIOLATION);
-        }
-        let mut known = self.placeholders.lock();
-        if known.keys().any(|other| other.starts_with(&format!("{path}\\"))) {
-            return Err(Win32::DIR_NOT_EMPTY);
-        }
-        let placeholder = known.remove(&path).ok_or(Win32::FILE_NOT_FOUND)?;
-        if placeholder.basic.kind == Kind::Directory {
-            let on_disk = self.root.join(path.replace('\\', "/"));
-            if fs::remove_dir(on_disk).is_err() {
-                known.insert(path, placeholder);
-                return Err(Win32::DIR_NOT_EMPTY);
-            }
-        }
-        Ok(())
-    }
-
-    fn delete_tombstone(&self, _path: &[u16]) -> Outcome {
-        Ok(())
-    }
-
-    fn mark_directory(&self, _path: &[u16], _version: &Version) -> Outcome {
-        Ok(())
-    }
-}
-
-/// Links of this host.
-struct HostLinks;
-
-impl Links for HostLinks {
-    #[cfg(unix)]
-    fn make(&self, link: &Path, target: &Path) -> io::Result<()> {
-        std::os::unix::fs::symlink(target, link)
-    }
-
-    #[cfg(windows)]
-    fn make(&self, link: &Path, target: &Path) -> io::Result<()> {
-        pkgfs_win32::junction::make(link, target)
-    }
-
-    fn target(&self, link: &Path) -> io::Result<Option<PathBuf>> {
-        match fs::symlink_metadata(link) {
-            Ok(data) if data.file_type().is_symlink() => fs::read_link(link).map(Some),
-            Ok(_) => Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn remove(&self, link: &Path) -> io::Result<()> {
-        if cfg!(windows) { fs::remove_dir(link) } else { fs::remove_file(link) }
-    }
-}
 
 struct Told(Arc<Provider>);
 

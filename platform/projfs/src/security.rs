@@ -29,6 +29,8 @@ pub(crate) const DENIED_DIRECTORY: u32 = WRITE | WRITE_ATTRIBUTES | DELETE_CHILD
 
 /// `S-1-1-0`, everyone.
 const EVERYONE: [u8; 12] = [1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+/// `S-1-3-4`, the owner whoever it is: named in a list, it takes away that owners may always change it.
+const OWNER_RIGHTS: [u8; 12] = [1, 1, 0, 0, 0, 0, 0, 3, 4, 0, 0, 0];
 
 const ALLOW: u8 = 0;
 const DENY: u8 = 1;
@@ -48,7 +50,8 @@ pub(crate) struct Descriptors {
 
 impl Default for Descriptors {
     fn default() -> Self {
-        let of = |denied| descriptor(denied, &ace(ALLOW, READ_AND_RUN), 1, 2, &[], &[]).into();
+        let of =
+            |denied| descriptor(denied, &ace(ALLOW, READ_AND_RUN, EVERYONE), 1, 2, &[], &[]).into();
         Self { file: of(DENIED_FILE), directory: of(DENIED_DIRECTORY) }
     }
 }
@@ -90,12 +93,12 @@ pub(crate) fn with_denial(origin: &[u8], directory: bool) -> Option<Arc<[u8]>> {
     (made.len() <= usize::from(u16::MAX)).then(|| made.into())
 }
 
-fn ace(kind: u8, mask: u32) -> Vec<u8> {
-    let size = (8 + EVERYONE.len()) as u16;
+fn ace(kind: u8, mask: u32, who: [u8; 12]) -> Vec<u8> {
+    let size = (8 + who.len()) as u16;
     let mut ace = vec![kind, 0];
     ace.extend(size.to_le_bytes());
     ace.extend(mask.to_le_bytes());
-    ace.extend(EVERYONE);
+    ace.extend(who);
     ace
 }
 
@@ -107,7 +110,8 @@ fn descriptor(
     owner: &[u8],
     group: &[u8],
 ) -> Vec<u8> {
-    let denial = ace(DENY, denied);
+    let mut denial = ace(DENY, denied, EVERYONE);
+    denial.extend(ace(DENY, OPEN_UP, OWNER_RIGHTS));
     let size = ACL_HEADER + denial.len() + entries.len();
     let at_owner = HEADER + size;
     let at_group = at_owner + owner.len();
@@ -119,7 +123,7 @@ fn descriptor(
     }
     bytes.extend([revision, 0]);
     bytes.extend((size as u16).to_le_bytes());
-    bytes.extend(count.saturating_add(1).to_le_bytes());
+    bytes.extend(count.saturating_add(2).to_le_bytes());
     bytes.extend([0, 0]);
     bytes.extend(denial);
     bytes.extend(entries);
@@ -138,22 +142,23 @@ mod tests {
     fn everyone_is_denied_to_write_before_anything_is_allowed() {
         let Descriptors { file, directory } = Descriptors::default();
         for (bytes, denied) in [(file, DENIED_FILE), (directory, DENIED_DIRECTORY)] {
-            assert_eq!(bytes.len(), HEADER + ACL_HEADER + 2 * 20);
+            assert_eq!(bytes.len(), HEADER + ACL_HEADER + 3 * 20);
             assert_eq!(bytes[HEADER + ACL_HEADER], DENY);
             let mask = &bytes[HEADER + ACL_HEADER + 4..][..4];
             assert_eq!(mask, denied.to_le_bytes());
-            assert_eq!(bytes[HEADER + ACL_HEADER + 20], ALLOW);
+            assert_eq!(bytes[HEADER + ACL_HEADER + 20], DENY);
+            assert_eq!(bytes[HEADER + ACL_HEADER + 40], ALLOW);
         }
     }
 
     #[test]
     fn the_denial_stands_before_what_origin_has() {
         let user = [1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 33, 2, 0, 0];
-        let origin = descriptor(0x1, &ace(ALLOW, 0x001F_01FF), 1, 2, &user, &user);
+        let origin = descriptor(0x1, &ace(ALLOW, 0x001F_01FF, EVERYONE), 1, 2, &user, &user);
         let made = with_denial(&origin, true).unwrap();
         assert_eq!(made[HEADER + ACL_HEADER], DENY);
         assert_eq!(made[HEADER + ACL_HEADER + 4..][..4], DENIED_DIRECTORY.to_le_bytes());
-        assert_eq!(made.len(), origin.len() + 20);
+        assert_eq!(made.len(), origin.len() + 40);
         assert!(made.ends_with(&[user, user].concat()));
     }
 
@@ -165,7 +170,7 @@ mod tests {
 
         #[test]
         fn a_damaged_descriptor_is_none_or_denies(at in 0_usize..68, to in any::<u8>()) {
-            let mut origin = descriptor(0x1, &ace(ALLOW, 0x1), 1, 2, &[], &[]);
+            let mut origin = descriptor(0x1, &ace(ALLOW, 0x1, EVERYONE), 1, 2, &[], &[]);
             let last = origin.len() - 1;
             origin[at.min(last)] = to;
             if let Some(made) = with_denial(&origin, false) {

@@ -3,11 +3,7 @@
 use std::fs;
 
 use crate::{
-    codes::Win32,
-    placeholder::{Kind, READONLY},
-    projection::Event,
-    scene::Scene,
-    security::Descriptors,
+    codes::Win32, placeholder::READONLY, projection::Event, scene::Scene, security::Descriptors,
 };
 
 #[test]
@@ -219,16 +215,16 @@ fn a_link_shows_as_one_or_as_what_it_leads_to() {
         scene.look(&h4).unwrap();
         let look = |name: &str| scene.look(&scene.through(&h4, name)).unwrap().basic.kind;
         if links {
-            let link = |target: &str, directory| Kind::Link {
+            let link = |target: &str, directory| crate::placeholder::Kind::Link {
                 target: crate::names::wide(target),
                 directory,
             };
             assert_eq!(look("file"), link(r"lib\x", false));
             assert_eq!(look("directory"), link("lib", true));
         } else {
-            assert_eq!(look("file"), Kind::File);
+            assert_eq!(look("file"), crate::placeholder::Kind::File);
             assert_eq!(scene.read(&scene.through(&h4, "file")).unwrap(), b"x");
-            assert_eq!(look("directory"), Kind::Directory);
+            assert_eq!(look("directory"), crate::placeholder::Kind::Directory);
             assert_eq!(scene.read(&scene.through(&h4, r"directory\x")).unwrap(), b"x");
         }
     }
