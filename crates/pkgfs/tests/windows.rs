@@ -31,7 +31,10 @@ impl Place {
             fs::create_dir_all(place.at(part)).unwrap();
         }
         // rez itself is not what these tests are about.
-        place.configure("rez.config_command = []\n");
+        let rez = place.at("rez.json");
+        fs::write(&rez, r#"{"package_cache_same_device": true, "tmpdir": "C:\\nowhere"}"#).unwrap();
+        let print = format!("rez.config_command = ['cmd', '/c', 'type {}']\n", text(&rez));
+        place.configure(&print);
         place
     }
 
