@@ -150,11 +150,11 @@ pub trait Backend: Send + Sync {
     fn canonical(&self, path: &Path, on: &dyn Observer) -> Result<PathBuf, Failure>;
 
     /// The `user.*` extended attributes of the path itself; none where storage has no
-    /// such thing.
+    /// such thing. With `acls`, the access list as [`ACL_XATTR`](crate::ACL_XATTR), too.
     ///
     /// # Errors
     /// What storage answered.
-    fn xattrs(&self, path: &Path, on: &dyn Observer) -> Result<Xattrs, Failure>;
+    fn xattrs(&self, path: &Path, acls: bool, on: &dyn Observer) -> Result<Xattrs, Failure>;
 
     /// Copies a file into `into` from offset 0, without ever making that shorter:
     /// what an earlier attempt told to be in place stays there. What nobody waits for follows

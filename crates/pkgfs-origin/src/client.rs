@@ -42,6 +42,7 @@ pub struct Origin {
     events: mpsc::UnboundedSender<Event>,
     counters: Arc<Mutex<Counters>>,
     parallel: usize,
+    keep_acls: bool,
 }
 
 impl Origin {
@@ -51,9 +52,9 @@ impl Origin {
     /// [`OriginError::Start`] if the worker's program cannot be run.
     pub fn start(settings: OriginSettings) -> Result<Self, OriginError> {
         let counters = Arc::<Mutex<Counters>>::default();
-        let parallel = settings.parallel;
+        let (parallel, keep_acls) = (settings.parallel, settings.keep_acls);
         let events = Supervisor::start(settings, counters.clone())?;
-        Ok(Self { events, counters, parallel })
+        Ok(Self { events, counters, parallel, keep_acls })
     }
 
     /// Reads one directory: its entries with their attributes, links as `bounds` say.
@@ -165,12 +166,14 @@ impl Origin {
     }
 
     /// The `user.*` extended attributes of a path; a link is not followed. None where
-    /// storage has no such thing.
+    /// storage has no such thing. Where [they are kept](OriginSettings::keep_acls), an access list
+    /// is among them.
     ///
     /// # Errors
     /// What origin answered, or that it did not.
     pub async fn xattrs(&self, path: &Path) -> Result<Xattrs, OriginError> {
-        match self.ask(path, Request::Xattrs(path.to_owned())).await?.body {
+        let request = Request::Xattrs { path: path.to_owned(), acls: self.keep_acls };
+        match self.ask(path, request).await?.body {
             Body::Xattrs(pairs) => Ok(pairs),
             _ => Err(nonsense(path)),
         }
@@ -193,6 +196,12 @@ impl Origin {
         };
         _ = self.events.send(Event::Submit(job));
         Fetch { path: path.to_owned(), told, wishes, answer, events: self.events.downgrade() }
+    }
+
+    /// Whether access lists are told with extended attributes.
+    #[must_use]
+    pub fn keeps_acls(&self) -> bool {
+        self.keep_acls
     }
 
     /// How many requests are served at a time.

@@ -36,5 +36,5 @@ pub use client::{Fetch, Origin};
 pub use counters::{Counters, Operations};
 pub use error::{Cause, Failure, OriginError};
 pub use links::LinkBounds;
-pub use protocol::{CHUNK, Fetched, NameKind, Rest, Stat};
+pub use protocol::{ACL_XATTR, CHUNK, Fetched, NameKind, Rest, Stat};
 pub use settings::OriginSettings;

@@ -72,7 +72,12 @@ pub(crate) enum Request {
     },
     Names(#[serde(with = "path_bytes")] PathBuf),
     Canonical(#[serde(with = "path_bytes")] PathBuf),
-    Xattrs(#[serde(with = "path_bytes")] PathBuf),
+    Xattrs {
+        #[serde(with = "path_bytes")]
+        path: PathBuf,
+        /// With the access list.
+        acls: bool,
+    },
     Fetch {
         #[serde(with = "path_bytes")]
         path: PathBuf,
@@ -84,6 +89,11 @@ pub(crate) enum Request {
 /// Bytes of a file that are asked for at a time, and told of at least: as many as clients of
 /// storage ask for in one operation.
 pub const CHUNK: u64 = 1 << 20;
+
+/// The extended attribute in which an access list of Windows is told: a self-relative security
+/// descriptor with owner, group and discretionary list, under the name that NTFS drivers of Linux
+/// have for it.
+pub const ACL_XATTR: &str = "system.ntfs_acl";
 
 /// What becomes of those bytes of a long file that nobody waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

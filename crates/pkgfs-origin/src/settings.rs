@@ -17,6 +17,8 @@ pub struct OriginSettings {
     pub deadline: Duration,
     /// Workers that could not be killed and may exist at once.
     pub max_left_behind: usize,
+    /// Whether access lists are told with extended attributes, as [`ACL_XATTR`](crate::ACL_XATTR).
+    pub keep_acls: bool,
 }
 
 impl Default for OriginSettings {
@@ -27,6 +29,7 @@ impl Default for OriginSettings {
             parallel: 16,
             deadline: Duration::from_secs(30),
             max_left_behind: 4,
+            keep_acls: false,
         }
     }
 }

@@ -7,20 +7,18 @@ use std::time::Duration;
 /// In which manner it does that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Manner {
-    program: &'static str,
-    argument: Option<&'static str>,
-    readiness: Duration,
+    /// It answers by itself, or
+    pub(crate) program: &'static str,
+    /// has processes made ready that run this,
+    pub(crate) argument: Option<&'static str>,
+    /// which may take so long until they have loaded rez.
+    pub(crate) readiness: Duration,
 }
 
 /// Answers one question.
 const ONCE: &str = concat!(include_str!("program/answers.py"), include_str!("program/once.py"));
 
 impl Manner {
-    /// This program answers by itself.
-    pub(crate) const fn of_its_own(program: &'static str) -> Self {
-        Self { program, argument: None, readiness: Duration::ZERO }
-    }
-
     /// This program has a process made ready for each question, which may take as long as that
     /// takes to load rez.
     pub(crate) const fn by_processes(program: &'static str) -> Self {

@@ -3,18 +3,17 @@
 use std::{
     collections::HashMap,
     ffi::{CStr, CString},
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
 use pkgfs_rez::repository::{self as rez, Kind};
-use rustix::{fs::FileType, io::Errno};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Rules,
-    directory::{self, Buffer, Entry},
-    observation::{Identity, Moment, Observation},
+    directory::{self, Entry, FileType},
+    observation::{Moment, Observation},
     probe::{Definitions, Found, Scratch, Which},
+    sys::{self, Buffer, Dir, Errno},
 };
 
 /// What is known of a family.
@@ -44,7 +43,7 @@ pub(crate) struct Version {
 
 /// What it takes to look at versions.
 pub(crate) struct Looking<'a> {
-    pub(crate) family: BorrowedFd<'a>,
+    pub(crate) family: &'a Dir,
     pub(crate) remote: bool,
     pub(crate) definitions: &'a Definitions,
     pub(crate) scratch: &'a mut Scratch,
@@ -52,7 +51,7 @@ pub(crate) struct Looking<'a> {
 
 /// A family that was listed.
 pub(crate) struct Listed {
-    pub(crate) fd: OwnedFd,
+    pub(crate) dir: Dir,
     pub(crate) own: Option<Which>,
     /// To be checked: as they were known, or not looked at yet.
     pub(crate) versions: Vec<Version>,
@@ -73,19 +72,16 @@ impl Version {
         self.found = Found::default();
         self.directory = None;
         if self.is_link {
-            let is_directory = |stat: rustix::fs::Stat| {
-                FileType::from_raw_mode(stat.st_mode) == FileType::Directory
-            };
-            self.is_directory =
-                directory::look(hands.family, &self.name)?.is_some_and(is_directory);
+            self.is_directory = sys::look(hands.family, &self.name)?
+                .is_some_and(|stat| stat.kind == FileType::Directory);
         }
         if self.is_directory {
             if hands.remote && !self.is_link {
-                let identity = directory::at_hand(hands.family, &self.name);
+                let identity = sys::at_hand(hands.family, &self.name);
                 self.directory = identity.map(Observation::now).filter(Observation::is_reliable);
             }
             let Looking { family, definitions, scratch, .. } = hands;
-            self.found = definitions.look(*family, &self.name, self.needs_package, scratch)?;
+            self.found = definitions.look(family, &self.name, self.needs_package, scratch)?;
         }
         Ok(())
     }
@@ -94,8 +90,8 @@ impl Version {
     pub(crate) fn check(&mut self, hands: &mut Looking<'_>) -> Result<(), Errno> {
         if let (Some(was), false) = (&self.directory, self.is_open()) {
             let now = Moment::now();
-            let stat = directory::look(hands.family, &self.name)?;
-            if stat.is_some_and(|stat| was.holds_for(&Identity::of(&stat), now)) {
+            let stat = sys::look(hands.family, &self.name)?;
+            if stat.is_some_and(|stat| was.holds_for(&stat.identity, now)) {
                 return Ok(());
             }
         }
@@ -116,18 +112,18 @@ impl Version {
 
 /// Lists an open family.
 pub(crate) fn list(
-    fd: OwnedFd,
+    dir: Dir,
     known: Option<&Family>,
     rules: &Rules,
     definitions: &Definitions,
     buffer: &mut Buffer,
 ) -> Result<Listed, Errno> {
-    let mut entries = directory::list(&fd, buffer)?;
+    let mut entries = sys::list(&dir, buffer)?;
     entries.retain(|entry| matters(entry, definitions));
-    entries.iter_mut().try_for_each(|entry| directory::resolve(fd.as_fd(), entry))?;
-    let (own, own_settled) = definitions.among(fd.as_fd(), &entries)?;
+    entries.iter_mut().try_for_each(|entry| sys::resolve(&dir, entry))?;
+    let (own, own_settled) = definitions.among(&dir, &entries)?;
     if own.is_some() && rules.allow_unversioned_packages {
-        return Ok(Listed { fd, own, versions: Vec::new(), is_settled: own_settled });
+        return Ok(Listed { dir, own, versions: Vec::new(), is_settled: own_settled });
     }
     let mut is_settled = own_settled;
     let mut named = Vec::new();
@@ -138,7 +134,7 @@ pub(crate) fn list(
             false if !is_ignore => Kind::Directory,
             settled => {
                 is_settled &= settled;
-                directory::kind(fd.as_fd(), entry)?
+                directory::kind(&dir, entry)?
             }
         };
         named.push((entry, kind));
@@ -168,7 +164,7 @@ pub(crate) fn list(
         }
     };
     let versions = versions.iter().map(version).collect();
-    Ok(Listed { fd, own, versions, is_settled })
+    Ok(Listed { dir, own, versions, is_settled })
 }
 
 /// Whether an entry can be a version, say something of one, or be the family's own definition.
@@ -178,7 +174,7 @@ fn matters(entry: &Entry, definitions: &Definitions) -> bool {
 
 /// The definition in a family that may be entered and not listed: enough for an unversioned package.
 pub(crate) fn own_of_unlistable(
-    root: BorrowedFd<'_>,
+    root: &Dir,
     name: &CStr,
     rules: &Rules,
     definitions: &Definitions,

@@ -12,14 +12,14 @@ use std::{
     collections::HashMap,
     fs,
     io::Write,
-    os::unix::{ffi::OsStrExt, fs::DirBuilderExt},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
+use pkgfs_manifest::os_name::{bytes_of, path_bytes};
 use serde::{Deserialize, Serialize};
 
-use crate::{Rules, family::Family};
+use crate::{Rules, family::Family, sys};
 
 /// The version of the format: whoever changes what the structures here encode to counts it up.
 const VERSION: u8 = 1;
@@ -57,7 +57,7 @@ impl Index {
         rules: &Rules,
         fresh: bool,
     ) -> (Self, HashMap<String, Family>) {
-        let repository = repository.as_os_str().as_bytes().to_vec();
+        let repository = path_bytes(repository).to_vec();
         let rules = rules.identity();
         let mut name = blake3::Hasher::new();
         name.update(&repository).update(&[0]).update(rules.as_bytes());
@@ -106,7 +106,7 @@ fn header(body: &[u8]) -> [u8; HEADER] {
 
 fn replace(file: &Path, body: &[u8]) -> std::io::Result<()> {
     let directory = file.parent().unwrap_or(Path::new("/"));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    sys::make_private_dir(directory)?;
     let mut temporary = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(directory)?;
     temporary.write_all(&header(body))?;
     temporary.write_all(body)?;
@@ -116,7 +116,7 @@ fn replace(file: &Path, body: &[u8]) -> std::io::Result<()> {
 
 fn note_use(file: &Path) -> std::io::Result<()> {
     if is_older(&file.metadata()?, DAY) {
-        fs::File::open(file)?.set_modified(SystemTime::now())?;
+        fs::File::options().append(true).open(file)?.set_modified(SystemTime::now())?;
     }
     Ok(())
 }
@@ -126,7 +126,7 @@ fn remove_unused(file: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(file.parent().unwrap_or(Path::new("/")))? {
         let entry = entry?;
         let name = entry.file_name();
-        let name = name.as_bytes();
+        let name = bytes_of(&name);
         let is_ours = name.starts_with(UNFINISHED.as_bytes())
             || (name.len() == 32 && name.iter().all(u8::is_ascii_hexdigit));
         if is_ours && is_older(&entry.metadata()?, KEPT) {

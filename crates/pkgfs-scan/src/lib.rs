@@ -17,7 +17,7 @@
 //! ```
 //! # fn main() -> std::io::Result<()> {
 //! # let directory = tempfile::tempdir()?;
-//! # let repository = directory.path().canonicalize()?;
+//! # let repository = directory.path().to_owned();
 //! std::fs::create_dir_all(repository.join("numpy/2.2.6"))?;
 //! std::fs::write(repository.join("numpy/2.2.6/package.py"), "name = 'numpy'")?;
 //!
@@ -26,8 +26,8 @@
 //! let package = &scan.repositories[0].packages[0];
 //! assert_eq!(package.family.as_ref(), "numpy");
 //! assert_eq!(package.version.as_deref(), Some("2.2.6".as_ref()));
-//! let definition = package.definition.as_ref().map(|definition| definition.path.clone());
-//! assert_eq!(definition, Some(repository.join("numpy/2.2.6/package.py")));
+//! let definition = package.definition.as_ref();
+//! assert!(definition.is_some_and(|file| file.path.ends_with("numpy/2.2.6/package.py")));
 //! # Ok(())
 //! # }
 //! ```
@@ -45,6 +45,7 @@ mod reading;
 mod root;
 mod rules;
 mod scan;
+mod sys;
 mod workers;
 
 pub use pkgfs_rez::Format;

@@ -11,7 +11,6 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{Stat, Statx};
 use serde::{Deserialize, Serialize};
 
 /// The coarsest granularity of time stamps there is (FAT's 2 s; most have 4 ms or less).
@@ -21,16 +20,16 @@ pub(crate) const MARGIN: Duration = Duration::from_secs(2);
 /// shows a change whose modification time was set back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
-    device: u64,
-    inode: u64,
-    size: i64,
-    modified: Moment,
-    changed: Moment,
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    pub(crate) size: i64,
+    pub(crate) modified: Moment,
+    pub(crate) changed: Moment,
 }
 
 /// Seconds since 1970 and nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Moment(i64, u32);
+pub(crate) struct Moment(pub(crate) i64, pub(crate) u32);
 
 /// An identity, and when it was seen by the clock of this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,27 +39,9 @@ pub(crate) struct Observation {
 }
 
 impl Identity {
-    /// What is at hand without asking storage: the same, or what it was a moment ago.
-    pub(crate) fn at_hand(stat: &Statx) -> Self {
-        Self {
-            device: rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor),
-            inode: stat.stx_ino,
-            size: i64::try_from(stat.stx_size).unwrap_or(i64::MAX),
-            modified: Moment(stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
-            changed: Moment(stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec),
-        }
-    }
-
-    // The types of these fields differ between architectures.
-    #[allow(clippy::unnecessary_cast, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    pub(crate) fn of(stat: &Stat) -> Self {
-        Self {
-            device: stat.st_dev as u64,
-            inode: stat.st_ino as u64,
-            size: stat.st_size as i64,
-            modified: Moment(stat.st_mtime as i64, stat.st_mtime_nsec as u32),
-            changed: Moment(stat.st_ctime as i64, stat.st_ctime_nsec as u32),
-        }
+    /// Whether both are of one directory, whatever has become of it.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
     }
 }
 

@@ -4,24 +4,18 @@
 //! of shared storage where the version's own name came with the listing. Listing the version's
 //! directory would cost as much, and more where a payload lies beside the definition.
 
-use std::{
-    ffi::{CStr, CString},
-    os::fd::BorrowedFd,
-};
+use std::ffi::{CStr, CString};
 
 use pkgfs_rez::{
     Format,
     repository::{FORMATS, Kind, PACKAGE},
 };
-use rustix::{
-    fs::{FileType, Stat},
-    io::Errno,
-};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Rules,
-    directory::{self, Entry},
+    directory::{self, Entry, is_file},
+    sys::{Dir, Errno},
 };
 
 /// The names of definition files, in the order in which they count.
@@ -97,7 +91,7 @@ impl Definitions {
     /// What the directory `name` holds.
     pub(crate) fn look(
         &self,
-        at: BorrowedFd<'_>,
+        at: &Dir,
         name: &CStr,
         needs_package: bool,
         scratch: &mut Scratch,
@@ -115,7 +109,7 @@ impl Definitions {
     /// The definition in the directory `name`.
     pub(crate) fn definition_in(
         &self,
-        at: BorrowedFd<'_>,
+        at: &Dir,
         name: &CStr,
         scratch: &mut Scratch,
     ) -> Result<Option<Which>, Errno> {
@@ -126,7 +120,7 @@ impl Definitions {
     /// directory does not change.
     pub(crate) fn among(
         &self,
-        at: BorrowedFd<'_>,
+        at: &Dir,
         entries: &[Entry],
     ) -> Result<(Option<Which>, bool), Errno> {
         let mut settled = true;
@@ -167,9 +161,4 @@ fn any(
         }
     }
     Ok(false)
-}
-
-fn is_file(at: BorrowedFd<'_>, path: &CStr) -> Result<bool, Errno> {
-    let is_regular = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-    Ok(directory::look(at, path)?.is_some_and(is_regular))
 }

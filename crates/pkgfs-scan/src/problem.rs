@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rustix::io::Errno;
+use crate::sys::Errno;
 
 /// One thing that could not be read, and why. Everything else was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

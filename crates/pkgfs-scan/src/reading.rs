@@ -2,21 +2,21 @@
 
 use std::{
     collections::HashMap,
-    ffi::{OsStr, OsString},
-    os::unix::ffi::{OsStrExt, OsStringExt},
+    ffi::{CStr, OsString},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
+use pkgfs_manifest::os_name::name_from;
 use pkgfs_rez::names::NO_VERSION;
 
 use crate::{
     Definition, Package, Part, Problem, Repository, Rules,
-    directory::{is_local, os_str},
     family::Family,
     index::Index,
     probe::{Definitions, Which},
     root::{Candidate, Root},
+    sys::is_local,
 };
 
 /// A repository that is being read.
@@ -63,7 +63,7 @@ impl Reading {
 
     /// Whether each look costs a round trip, so that it is worth remembering what saves one.
     pub(crate) fn is_remote(&self) -> bool {
-        self.index.is_some() && *self.is_remote.get_or_init(|| !is_local(&self.root.fd))
+        self.index.is_some() && *self.is_remote.get_or_init(|| !is_local(&self.root.dir))
     }
 
     /// Notes what became of a candidate, and names its packages.
@@ -141,7 +141,7 @@ impl Named<'_> {
 
     fn combined(&self) -> Option<Package> {
         let (family, format) = self.candidate.as_combined.as_ref()?;
-        let path = self.root.path.join(os_str(&self.candidate.name));
+        let path = self.root.path.join(os_name(&self.candidate.name));
         Some(Package {
             family: family.as_str().into(),
             version: None,
@@ -174,7 +174,7 @@ impl Named<'_> {
             }
             packages.push(Package {
                 family: Arc::clone(&shared),
-                version: Some(OsString::from_vec(text.to_vec())),
+                version: Some(os_name(&version.name)),
                 definition: self.definition(&directory, text, version.definition()),
                 is_combined: false,
             });
@@ -190,10 +190,16 @@ impl Named<'_> {
         which: Option<Which>,
     ) -> Option<Definition> {
         let file = self.definitions.file(which?)?;
-        let name = os_str(&file.name);
+        let (below, name) = (name_from(below.to_vec())?, os_name(&file.name));
         let length = directory.as_os_str().len() + below.len() + name.len() + 2;
         let mut path = PathBuf::with_capacity(length);
-        path.extend([directory.as_os_str(), OsStr::from_bytes(below), name]);
+        path.extend([directory.as_os_str(), &below, &name]);
         Some(Definition { path, format: file.format })
     }
+}
+
+/// A name as the system's own string: it came from the system.
+pub(crate) fn os_name(name: &CStr) -> OsString {
+    name_from(name.to_bytes().to_vec())
+        .unwrap_or_else(|| name.to_string_lossy().into_owned().into())
 }

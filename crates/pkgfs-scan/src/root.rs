@@ -2,7 +2,6 @@
 
 use std::{
     ffi::CString,
-    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
@@ -10,21 +9,18 @@ use pkgfs_rez::{
     Format,
     repository::{self as rez, Kind},
 };
-use rustix::{
-    fs::{Stat, fstat, stat},
-    io::Errno,
-};
 
 use crate::{
     Part, Problem, Rules,
-    directory::{self, Buffer, Entry},
+    directory::{self, Entry},
+    sys::{self, Buffer, Dir, Errno},
 };
 
 /// A repository whose root was listed.
 pub(crate) struct Root {
     /// rez's location: the real path.
     pub(crate) path: PathBuf,
-    pub(crate) fd: OwnedFd,
+    pub(crate) dir: Dir,
     /// In the order of the listing, which is rez's.
     pub(crate) candidates: Vec<Candidate>,
 }
@@ -46,9 +42,9 @@ impl Root {
         let failed = |errno| Problem::new(given.to_owned(), Part::Repository, errno);
         let from_io =
             |error: std::io::Error| failed(Errno::from_io_error(&error).unwrap_or(Errno::IO));
-        let path = given.canonicalize().map_err(from_io)?;
-        let fd = directory::open_path(&path).map_err(failed)?;
-        let entries = directory::list(&fd, buffer).map_err(failed)?;
+        let path = sys::location(given).map_err(from_io)?;
+        let dir = sys::open_path(&path).map_err(failed)?;
+        let entries = sys::list(&dir, buffer).map_err(failed)?;
         let mut candidates = Vec::with_capacity(entries.len());
         for mut entry in entries {
             let name = entry.name.to_bytes();
@@ -58,22 +54,21 @@ impl Root {
             if name == rez::SETTINGS_FILE || (as_directory.is_none() && as_combined.is_none()) {
                 continue;
             }
-            directory::resolve(fd.as_fd(), &mut entry).map_err(failed)?;
-            if is_lock_directory(&fd, &entry, rules).map_err(failed)? {
+            sys::resolve(&dir, &mut entry).map_err(failed)?;
+            if is_lock_directory(&dir, &entry, rules).map_err(failed)? {
                 continue;
             }
             let settled = directory::is_settled(&entry);
             let kind = settled.then_some(directory::kind_of(entry.listed));
             candidates.push(Candidate { name: entry.name, as_directory, as_combined, kind });
         }
-        Ok(Self { path, fd, candidates })
+        Ok(Self { path, dir, candidates })
     }
 
     /// Whether the repository is still where it was, and if not, how that shows.
     pub(crate) fn is_in_place(&self) -> Result<(), Errno> {
-        let same = |a: &Stat, b: &Stat| (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino);
-        match (fstat(&self.fd), stat(&self.path)) {
-            (Ok(read), Ok(now)) if same(&read, &now) => Ok(()),
+        match (sys::stat(&self.dir), sys::stat_path(&self.path)) {
+            (Ok(read), Ok(now)) if read.identity.is_same(&now.identity) => Ok(()),
             (Ok(_), Ok(_)) | (_, Err(Errno::NOENT | Errno::NOTDIR)) => Err(Errno::STALE),
             (Err(errno), _) | (_, Err(errno)) => Err(errno),
         }
@@ -81,8 +76,8 @@ impl Root {
 }
 
 /// `file_lock_dir`: the name that is set, if it leads to anything.
-fn is_lock_directory(root: &OwnedFd, entry: &Entry, rules: &Rules) -> Result<bool, Errno> {
+fn is_lock_directory(root: &Dir, entry: &Entry, rules: &Rules) -> Result<bool, Errno> {
     let set = rules.file_lock_dir.as_deref().unwrap_or_default();
     Ok(entry.name.to_bytes() == set.as_bytes()
-        && (directory::is_settled(entry) || directory::look(root.as_fd(), &entry.name)?.is_some()))
+        && (directory::is_settled(entry) || sys::look(root, &entry.name)?.is_some()))
 }

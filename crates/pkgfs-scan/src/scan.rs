@@ -2,27 +2,23 @@
 
 use std::{
     ffi::OsString,
-    os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use pkgfs_rez::{Format, repository::Kind};
-use rustix::{
-    fs::{FileType, Stat, fstat},
-    io::Errno,
-};
 
 use crate::{
     Part, Problem, Rules,
-    directory::{self, Buffer},
+    directory::{self, Stat},
     family::{self, Family, Looking, Version},
     index::Index,
     index_directory,
-    observation::{Identity, Moment, Observation},
+    observation::{Moment, Observation},
     probe::{Definitions, Scratch, Which},
-    reading::{Found, Reading},
+    reading::{Found, Reading, os_name},
     root::{Candidate, Root},
+    sys::{self, Buffer, Dir, Errno},
     workers::{self, Queue},
 };
 
@@ -152,7 +148,7 @@ struct Hands {
 struct Parts {
     reading: Arc<Reading>,
     candidate: usize,
-    fd: OwnedFd,
+    dir: Dir,
     observation: Observation,
     own: Option<Which>,
     /// Whether it was listed anew, so that every version is to be checked.
@@ -219,7 +215,7 @@ impl Scanner<'_> {
             Ok(None) => {}
             Err(errno) => {
                 let unlistable = || {
-                    let at = reading.root.fd.as_fd();
+                    let at = &reading.root.dir;
                     let (rules, definitions) = (self.rules, &self.definitions);
                     let scratch = &mut hands.scratch;
                     family::own_of_unlistable(at, &candidate.name, rules, definitions, scratch)
@@ -249,20 +245,20 @@ impl Scanner<'_> {
         hands: &mut Hands,
         queue: &Queue<Task>,
     ) -> Result<Option<Found>, Errno> {
-        let at = reading.root.fd.as_fd();
+        let at = &reading.root.dir;
         let name = candidate.as_directory.as_deref();
         let known = name.and_then(|name| reading.known.get(name));
         let now = Moment::now();
         let mut seen: Option<Stat> = None;
         let kind = match candidate.kind {
             Some(kind) if kind != Kind::Directory || known.is_none() => kind,
-            _ => match directory::look(at, &candidate.name) {
+            _ => match sys::look(at, &candidate.name) {
                 // What may not be looked at is no directory to rez.
                 Err(Errno::ACCESS) if candidate.as_combined.is_some() => Kind::Other,
                 looked => match looked? {
                     Some(stat) => {
                         seen = Some(stat);
-                        directory::kind_of(FileType::from_raw_mode(stat.st_mode))
+                        directory::kind_of(stat.kind)
                     }
                     None if candidate.kind.is_some() => return Err(Errno::NOENT),
                     None => Kind::Other,
@@ -284,22 +280,22 @@ impl Scanner<'_> {
         }
         if let (Some(known), Some(stat)) = (known, &seen) {
             let observation = &known.observation;
-            if observation.holds_for(&Identity::of(stat), now) {
+            if observation.holds_for(&stat.identity, now) {
                 return self.look_again(reading, place, known, hands, queue);
             }
         }
-        let fd = directory::open(at, &*candidate.name)?;
+        let dir = sys::open(at, &candidate.name)?;
         let stat = match seen {
             Some(stat) => stat,
-            None => fstat(&fd)?,
+            None => sys::stat(&dir)?,
         };
-        let observation = Observation { identity: Identity::of(&stat), seen: now };
+        let observation = Observation { identity: stat.identity, seen: now };
         let (rules, definitions) = (self.rules, &self.definitions);
-        let listed = family::list(fd, known, rules, definitions, &mut hands.buffer)?;
+        let listed = family::list(dir, known, rules, definitions, &mut hands.buffer)?;
         let parts = Parts {
             reading: Arc::clone(reading),
             candidate: place,
-            fd: listed.fd,
+            dir: listed.dir,
             observation,
             own: listed.own,
             is_listed: true,
@@ -326,7 +322,7 @@ impl Scanner<'_> {
         let parts = Parts {
             reading: Arc::clone(reading),
             candidate: place,
-            fd: directory::open(reading.root.fd.as_fd(), &**name)?,
+            dir: sys::open(&reading.root.dir, name)?,
             observation: known.observation,
             own: known.own,
             is_listed: false,
@@ -357,7 +353,7 @@ impl Scanner<'_> {
     fn versions(&self, parts: &Parts, start: usize, mut versions: Vec<Version>, hands: &mut Hands) {
         let mut problems = Vec::new();
         let mut looking = Looking {
-            family: parts.fd.as_fd(),
+            family: &parts.dir,
             remote: parts.reading.is_remote(),
             definitions: &self.definitions,
             scratch: &mut hands.scratch,
@@ -370,7 +366,7 @@ impl Scanner<'_> {
             };
             if let Err(errno) = looked {
                 let family = path(&parts.reading, &parts.reading.root.candidates[parts.candidate]);
-                let version = directory::os_str(&version.name);
+                let version = os_name(&version.name);
                 problems.push(Problem::new(family.join(version), Part::Version, errno));
             }
         }
@@ -393,5 +389,5 @@ impl Scanner<'_> {
 }
 
 fn path(reading: &Reading, candidate: &Candidate) -> PathBuf {
-    reading.root.path.join(directory::os_str(&candidate.name))
+    reading.root.path.join(os_name(&candidate.name))
 }

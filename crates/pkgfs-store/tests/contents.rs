@@ -162,7 +162,7 @@ fn a_blob_lost_behind_our_back_is_forgotten_and_can_be_fetched_again() {
     let listed = store.record_directory(&directory(id, "", &[4])).unwrap();
     let blob = hydrate(&store, listed, 0, b"data");
     let name = blob.to_string();
-    fs::remove_file(dir.path().join("blobs").join(&name[..2]).join(&name)).unwrap();
+    sys::remove(&dir.path().join("blobs").join(&name[..2]).join(&name));
     assert!(store.open_blob(&blob).unwrap().is_none());
     let lost = store.suspect(&blob, "its file is gone".to_owned());
     assert_eq!(store.condemn(&lost).unwrap().unwrap().len(), 1);
@@ -180,7 +180,7 @@ fn a_commit_puts_a_lost_file_back() {
     let id = store.register(variant(1)).unwrap().id;
     let listed = store.record_directory(&directory(id, "", &[4, 4])).unwrap();
     let name = hydrate(&store, listed, 0, b"data").to_string();
-    fs::remove_file(dir.path().join("blobs").join(&name[..2]).join(&name)).unwrap();
+    sys::remove(&dir.path().join("blobs").join(&name[..2]).join(&name));
     hydrate(&store, listed, 1, b"data");
     audit(dir.path());
 }
@@ -196,6 +196,8 @@ fn a_dropped_partial_leaves_nothing() {
     assert!(store.usage().partial_bytes >= 10_000);
     drop(partial);
     worker.write_all(b"too late").unwrap();
+    // Not on every system does the name of an open file go at once.
+    drop(worker);
     assert_eq!(store.usage().partial_bytes, 0);
 }
 

@@ -56,7 +56,7 @@ fn filled(dir: &Path, crashed: bool) -> Known {
     if crashed {
         copy(&original, &dir.join("crashed"));
         drop(store);
-        fs::remove_dir_all(&original).unwrap();
+        sys::remove_all(&original);
         fs::rename(dir.join("crashed"), &original).unwrap();
     }
     Known { crashed, registrations, directories, contents }

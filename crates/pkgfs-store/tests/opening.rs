@@ -101,13 +101,14 @@ fn a_store_of_format_2_is_brought_up_with_its_pins() {
 fn a_directory_that_holds_something_else_is_foreign_and_left_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     sys::let_others_in(dir.path());
+    let before = sys::access(dir.path());
     fs::write(dir.path().join("format"), "of my thesis\n").unwrap();
     assert!(matches!(refusal(dir.path()), StoreError::Damaged { .. }));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     fs::rename(dir.path().join("format"), dir.path().join("thesis.txt")).unwrap();
     assert!(matches!(refusal(dir.path()), StoreError::Foreign { .. }));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    assert!(!sys::is_private(dir.path()));
+    assert_eq!(sys::access(dir.path()), before);
 
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir_all(dir.path().join("blobs/of-another-program")).unwrap();

@@ -1,4 +1,7 @@
 //! A full disk is told as such, and nothing acknowledged is lost by it.
+//!
+//! Not on Windows: a small disk is mounted for it.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod fixture;

@@ -49,9 +49,8 @@ impl Provider {
         if self.is_closing() {
             return Err(Win32::PROVIDER_UNAVAILABLE);
         }
-        let told = request.version.as_ref().and_then(|version| version.node());
-        let node = match told {
-            Some(node) => node,
+        let node = match &request.version {
+            Some(version) => version.node(self.life).ok_or(Win32::FILE_INVALID)?,
             None => self.payload_at(&request).await?.ok_or(Win32::FILE_NOT_FOUND)?,
         };
         let failed = |error: ViewError| win32(&error);

@@ -77,6 +77,8 @@ impl Served {
 pub(crate) struct Instance {
     api: Api,
     root: PathBuf,
+    /// Its GUID.
+    number: u128,
     context: Arc<AtomicPtr<std::ffi::c_void>>,
     alignment: AtomicU32,
     /// What callbacks find, while there may be any.
@@ -84,10 +86,11 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    pub(crate) fn new(api: Api, root: PathBuf) -> Arc<Self> {
+    pub(crate) fn new(api: Api, root: PathBuf, number: u128) -> Arc<Self> {
         Arc::new(Self {
             api,
             root,
+            number,
             context: Arc::default(),
             alignment: AtomicU32::new(1),
             served: Mutex::default(),
@@ -297,9 +300,10 @@ impl Projection for Instance {
     }
 
     fn mark_directory(&self, path: &[u16], version: &Version) -> Outcome {
-        let (root, path) = (terminated_path(&self.root), terminated(path));
-        let (version, instance) = (version_info(version), guid(0));
-        // SAFETY: texts end with NUL. The number is of no account below a root.
+        let target = self.root.join(String::from_utf16_lossy(path));
+        let (root, path) = (terminated_path(&self.root), terminated_path(&target));
+        let (version, instance) = (version_info(version), guid(self.number));
+        // SAFETY: texts end with NUL, and the rest is of the right kind.
         done(unsafe { (self.api.mark)(root.as_ptr(), path.as_ptr(), &version, &instance) })
     }
 }

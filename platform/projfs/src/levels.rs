@@ -46,6 +46,9 @@ struct Known {
     links: HashMap<String, Tree>,
     /// Names that somebody is removing.
     leaving: BTreeSet<String>,
+    /// Its placeholder was written just now: nothing can hide what comes into it, and ProjFS, which is
+    /// still being answered, must not be asked.
+    fresh: bool,
 }
 
 /// What the view has of a `<h4>` directory.
@@ -77,9 +80,14 @@ impl Wanted {
 }
 
 impl Levels {
-    fn add(&self, level: Level, node: NodeId) {
-        let known =
-            Known { node, names: BTreeSet::new(), links: HashMap::new(), leaving: BTreeSet::new() };
+    fn add(&self, level: Level, node: NodeId, fresh: bool) {
+        let known = Known {
+            node,
+            names: BTreeSet::new(),
+            links: HashMap::new(),
+            leaving: BTreeSet::new(),
+            fresh,
+        };
         self.known.lock().entry(level).or_insert(known).node = node;
     }
 
@@ -132,7 +140,7 @@ impl Levels {
 impl Provider {
     /// A `<h4>` directory is on disk from now on: what it has follows before this returns.
     pub(crate) async fn appeared(self: &Arc<Self>, level: Level, node: NodeId) {
-        self.levels.add(level.clone(), node);
+        self.levels.add(level.clone(), node, true);
         self.settle(&level).await;
     }
 
@@ -167,7 +175,7 @@ impl Provider {
             }
             let names = level.names().map(str::to_owned);
             let Some(shelf) = self.shelf(&names, 0).await? else { return Ok(()) };
-            self.levels.add(level.clone(), shelf.node);
+            self.levels.add(level.clone(), shelf.node, false);
         }
         let Some(wanted) = self.wanted(level).await? else { return Ok(()) };
         let (provider, place) = (Arc::clone(self), level.clone());
@@ -242,10 +250,11 @@ impl Provider {
 
     /// Trees that nothing leads to any more, and whether nothing is left.
     fn apply(self: &Arc<Self>, level: &Level, wanted: &Wanted) -> (Vec<Tree>, bool) {
-        let (before, links, leaving) = {
-            let known = self.levels.known.lock();
-            let Some(known) = known.get(level) else { return Default::default() };
-            (known.names.clone(), known.links.clone(), known.leaving.clone())
+        let (before, links, leaving, fresh) = {
+            let mut known = self.levels.known.lock();
+            let Some(known) = known.get_mut(level) else { return Default::default() };
+            let fresh = std::mem::take(&mut known.fresh);
+            (known.names.clone(), known.links.clone(), known.leaving.clone(), fresh)
         };
         let failed = |name: &str, outcome: io::Result<()>| {
             if let Err(error) = outcome {
@@ -265,14 +274,14 @@ impl Provider {
                 let place = [&*level.name, &*level.version, &*level.h4, stem.as_str()];
                 failed(stem, self.ground.remove_tree(&place));
             }
-            failed(stem, self.lead(level, stem, tree));
+            failed(stem, self.lead(level, stem, tree, fresh || links.contains_key(stem)));
             now.insert(stem.clone(), tree);
         }
         for (name, file) in wanted.files.iter().filter(|(name, _)| !leaving.contains(*name)) {
             let place = place(name);
             let place: Vec<&str> = place.iter().map(String::as_str).collect();
             // A file that was removed before may have left a mark that hides this one.
-            if matches!(self.ground.there(&place), Ok(There::Nothing)) {
+            if !fresh && matches!(self.ground.there(&place), Ok(There::Nothing)) {
                 let _ = self.projection.delete_tombstone(&joined(place.iter().copied()));
             }
             failed(name, self.ground.write_new(&place, &file.bytes, file.mtime));
@@ -318,8 +327,21 @@ impl Provider {
     }
 
     /// Has `<inc>` lead to this tree.
-    fn lead(self: &Arc<Self>, level: &Level, stem: &str, tree: Tree) -> io::Result<()> {
+    fn lead(
+        self: &Arc<Self>,
+        level: &Level,
+        stem: &str,
+        tree: Tree,
+        is_ours: bool,
+    ) -> io::Result<()> {
+        // What a provider before this one projected leads to a tree of its own.
+        let forget = || {
+            if !is_ours {
+                let _ = self.projection.delete(&entry_path(level, stem));
+            }
+        };
         if self.way() != Way::OnDisk {
+            forget();
             return Ok(());
         }
         let place = [&*level.name, &*level.version, &*level.h4, stem];
@@ -329,6 +351,7 @@ impl Provider {
         match self.ground.there(&place)? {
             There::Link(there) if same(&there) => return Ok(()),
             There::Link(_) => self.ground.unlink(&place)?,
+            There::Nothing if is_ours => {}
             There::Nothing => {
                 let _ = self.projection.delete_tombstone(&entry_path(level, stem));
             }
@@ -340,6 +363,7 @@ impl Provider {
         match self.ground.link(&place, &target) {
             Err(error) if has_no_links(&error) => {
                 self.has_no_links();
+                forget();
                 Ok(())
             }
             made => made,

@@ -114,7 +114,8 @@ impl Mount {
         };
         let record = Record::begin_life(&root).map_err(io("write the mount's record in"))?;
         Instance::mark(&api, &root, record.instance)?;
-        let (own, instance) = (Arc::<Own>::default(), Instance::new(api, root.clone()));
+        let (own, instance) =
+            (Arc::<Own>::default(), Instance::new(api, root.clone(), record.instance));
         let parts = Parts {
             view: Arc::clone(&view),
             projection: Arc::clone(&instance) as Arc<dyn Projection>,
@@ -251,7 +252,7 @@ pub fn clear(root: &Path) -> Result<(), MountError> {
     };
     let api = Api::load()?;
     Instance::mark(&api, &root, record.instance)?;
-    let instance = Instance::new(api, root.clone());
+    let instance = Instance::new(api, root.clone(), record.instance);
     let ground = Ground::new(root.clone(), Box::new(Junctions), Arc::default());
     instance.start(Box::new(Nothing), 2)?;
     let mut gone = true;

@@ -1,9 +1,9 @@
 //! What ProjFS is told of an item: its placeholder, and the version by which it is known again.
 //!
 //! A version says what an item's bytes are: the digest where the store knows it, and the number of the
-//! node, which means the same file for as long as the store stands. ProjFS keeps both with the
-//! placeholder and hands them back, so a file is hydrated by what it *is*, not by what its path leads
-//! to meanwhile, in this life of the provider or a later one.
+//! node. ProjFS keeps both with the placeholder and hands them back, so a file is hydrated by what it
+//! *is*, not by what its path leads to meanwhile. A later life of the mount may be another store's, whose
+//! numbers mean other files, so it hydrates nothing of an earlier one.
 
 use std::sync::Arc;
 
@@ -36,10 +36,11 @@ pub(crate) struct Version {
 }
 
 impl Version {
-    /// Of a node, with the digest of its bytes where that is known.
-    pub(crate) fn of(node: NodeId, digest: Option<&[u8; DIGEST_LENGTH]>) -> Self {
+    /// Of a node in this life of the mount, with the digest of its bytes where that is known.
+    pub(crate) fn of(life: u32, node: NodeId, digest: Option<&[u8; DIGEST_LENGTH]>) -> Self {
         let (mut provider, mut content) = ([0; ID_LENGTH], [0; ID_LENGTH]);
         provider[..PROVIDER.len()].copy_from_slice(PROVIDER);
+        provider[PROVIDER.len()..PROVIDER.len() + 4].copy_from_slice(&life.to_le_bytes());
         if let Some(digest) = digest {
             content[..DIGEST_LENGTH].copy_from_slice(digest);
         }
@@ -47,9 +48,11 @@ impl Version {
         Self { provider, content }
     }
 
-    /// The node it is of; `None` where somebody else wrote it, or nobody.
-    pub(crate) fn node(&self) -> Option<NodeId> {
-        if !self.provider.starts_with(PROVIDER) {
+    /// The node it is of; `None` where it is of another life, whose numbers may have been another
+    /// store's.
+    pub(crate) fn node(&self, life: u32) -> Option<NodeId> {
+        let own = Self::of(life, NodeId::ROOT, None);
+        if self.provider != own.provider {
             return None;
         }
         let number = self.content[DIGEST_LENGTH..DIGEST_LENGTH + 8].try_into().ok()?;
@@ -120,11 +123,12 @@ mod tests {
     #[test]
     fn a_version_tells_its_node_and_begins_with_the_digest() {
         let node = NodeId::from_raw(4711);
-        let version = Version::of(node, Some(&[7; 32]));
-        assert_eq!(version.node(), Some(node));
+        let version = Version::of(3, node, Some(&[7; 32]));
+        assert_eq!(version.node(3), Some(node));
+        assert_eq!(version.node(4), None);
         assert!(version.content.starts_with(&[7; 32]));
-        assert_eq!(Version::of(node, None).node(), Some(node));
-        assert_eq!(Version { provider: [0; 128], content: [1; 128] }.node(), None);
+        assert_eq!(Version::of(1, node, None).node(1), Some(node));
+        assert_eq!(Version { provider: [0; 128], content: [1; 128] }.node(1), None);
     }
 
     #[test]

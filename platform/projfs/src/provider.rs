@@ -31,7 +31,7 @@ use crate::{
     payload::Payloads,
     placeholder::{Placeholder, Version},
     projection::{Answers, Event, Projection, Request, Stream},
-    security::Descriptors,
+    security::{Descriptors, with_denial},
     trees::Trees,
 };
 
@@ -184,10 +184,18 @@ impl Provider {
         self.refuses(&request)?;
         let found = self.resolve(&request).await?.ok_or(Win32::FILE_NOT_FOUND)?;
         let digest = self.view.content(found.node).map_err(|error| win32(&error))?;
+        let security = match found.tree {
+            Some(_) => self.secured(found.node, found.basic.is_directory()).await?,
+            None => found.security,
+        };
         let placeholder = Placeholder {
-            version: Version::of(found.node, digest.as_ref().map(|digest| digest.as_bytes())),
+            version: Version::of(
+                self.life,
+                found.node,
+                digest.as_ref().map(|digest| digest.as_bytes()),
+            ),
             basic: found.basic,
-            security: found.security,
+            security,
         };
         if let Some(tree) = found.tree {
             self.trees.projected(tree, &found.path, found.node);
@@ -197,6 +205,22 @@ impl Provider {
             self.appeared(level, found.node).await;
         }
         Ok(())
+    }
+}
+
+impl Provider {
+    /// Who may do what to a node of a payload: what origin says, where that is asked for, less all that
+    /// would change it.
+    async fn secured(
+        self: &Arc<Self>,
+        node: NodeId,
+        directory: bool,
+    ) -> Result<Option<Arc<[u8]>>, Win32> {
+        let own = self.view.access_list(node).await.map_err(|error| win32(&error))?;
+        let kept = own.and_then(|own| with_denial(&own, directory));
+        let Descriptors { file, directory: of_directory } = &self.descriptors;
+        let plain = if directory { of_directory } else { file };
+        Ok(Some(kept.unwrap_or_else(|| Arc::clone(plain))))
     }
 }
 

@@ -323,7 +323,8 @@ impl Provider {
                 return Err(error);
             }
         };
-        if let Err(error) = self.projection.mark_directory(&request.path, &Version::of(node, None))
+        if let Err(error) =
+            self.projection.mark_directory(&request.path, &Version::of(self.life, node, None))
         {
             // What the view shows there later is written by `settle` all the same.
             tracing::debug!(%error, path = readable(&request.path), "stays a full directory");

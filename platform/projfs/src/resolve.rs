@@ -163,7 +163,7 @@ impl Provider {
                 level: None,
             }));
         };
-        let above = self.trail(request, tree, above).await?;
+        let above = self.trail(tree, above).await?;
         let Some(above) = above else { return Ok(None) };
         let found = self.payloads.child(&above, last).await.map_err(|error| win32(&error))?;
         Ok(found.map(|found| self.found(request, tree, found)))
@@ -198,17 +198,9 @@ impl Provider {
     }
 
     /// The way to a directory in a tree; `None` if there is none.
-    async fn trail(
-        self: &Arc<Self>,
-        request: &Request,
-        tree: Tree,
-        below: &[Wide],
-    ) -> Result<Option<Trail>, Win32> {
+    async fn trail(self: &Arc<Self>, tree: Tree, below: &[Wide]) -> Result<Option<Trail>, Win32> {
         if tree.life != self.life {
-            // Of a provider before this one: what ProjFS was told of the directory still holds.
-            let told = request.version.as_ref().and_then(|version| version.node());
-            let told = told.filter(|node| node.is_payload());
-            return told.map(|node| Some(vec![node])).ok_or(Win32::FILE_INVALID);
+            return Err(Win32::FILE_INVALID);
         }
         let root = self.current(tree).await?.0;
         self.payloads.walk(vec![root], below).await.map_err(|error| win32(&error))
@@ -242,7 +234,7 @@ impl Provider {
                 level: None,
             }));
         };
-        let Some(above) = self.trail(request, tree, above).await? else { return Ok(None) };
+        let Some(above) = self.trail(tree, above).await? else { return Ok(None) };
         let found = self.payloads.child(&above, last).await.map_err(|error| win32(&error))?;
         Ok(found.map(|found| self.found(request, tree, found)))
     }
@@ -295,10 +287,10 @@ impl Provider {
                 };
                 return Ok(in_order(items, &*self.rules));
             }
-            Place::Tree(tree, below) => self.trail(request, tree, &below).await?,
+            Place::Tree(tree, below) => self.trail(tree, &below).await?,
             Place::Entry(level, entry, below) if self.way() == Way::Within => {
                 match self.tree_at(&level, &entry).await? {
-                    Some(tree) => self.trail(request, tree, &below).await?,
+                    Some(tree) => self.trail(tree, &below).await?,
                     None => None,
                 }
             }

@@ -17,13 +17,15 @@ const DELETE_CHILD: u32 = 0x40;
 const WRITE_ATTRIBUTES: u32 = 0x100;
 /// `DELETE`
 const DELETE: u32 = 0x0001_0000;
+/// `WRITE_DAC | WRITE_OWNER`: whoever may change the descriptor may change all.
+const OPEN_UP: u32 = 0x0004_0000 | 0x0008_0000;
 /// `FILE_GENERIC_READ | FILE_GENERIC_EXECUTE`
 const READ_AND_RUN: u32 = 0x0012_0089 | 0x0012_00A0;
 
 /// What nobody may do to a file of a payload.
-pub(crate) const DENIED_FILE: u32 = WRITE | WRITE_ATTRIBUTES | DELETE;
+pub(crate) const DENIED_FILE: u32 = WRITE | WRITE_ATTRIBUTES | DELETE | OPEN_UP;
 /// What nobody may do to a directory of one.
-pub(crate) const DENIED_DIRECTORY: u32 = WRITE | WRITE_ATTRIBUTES | DELETE_CHILD | DELETE;
+pub(crate) const DENIED_DIRECTORY: u32 = WRITE | WRITE_ATTRIBUTES | DELETE_CHILD | DELETE | OPEN_UP;
 
 /// `S-1-1-0`, everyone.
 const EVERYONE: [u8; 12] = [1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];

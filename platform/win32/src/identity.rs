@@ -10,12 +10,13 @@ use std::{
         io::{AsHandle, AsRawHandle},
     },
     path::Path,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use windows_sys::Win32::Storage::FileSystem::{
-    BY_HANDLE_FILE_INFORMATION, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT,
-    FILE_ID_INFO, FILE_READ_ATTRIBUTES, FileIdInfo, GetFileInformationByHandle,
-    GetFileInformationByHandleEx,
+    BY_HANDLE_FILE_INFORMATION, FILE_BASIC_INFO, FILE_FLAG_BACKUP_SEMANTICS,
+    FILE_FLAG_OPEN_REPARSE_POINT, FILE_ID_INFO, FILE_READ_ATTRIBUTES, FileBasicInfo, FileIdInfo,
+    GetFileInformationByHandle, GetFileInformationByHandleEx,
 };
 
 use crate::wide::checked;
@@ -72,6 +73,36 @@ pub fn open_to_look(path: &Path) -> io::Result<File> {
         .access_mode(FILE_READ_ATTRIBUTES)
         .custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT)
         .open(path)
+}
+
+/// The same of what a path leads to, links followed.
+///
+/// # Errors
+/// When it is not there, or cannot be looked at.
+pub fn open_to_look_beyond(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .access_mode(FILE_READ_ATTRIBUTES)
+        .custom_flags(FILE_FLAG_BACKUP_SEMANTICS)
+        .open(path)
+}
+
+/// When anything of a file last changed, its attributes included.
+///
+/// # Errors
+/// When the file system does not tell.
+pub fn changed(file: &impl AsHandle) -> io::Result<SystemTime> {
+    /// From 1601, where Windows begins to count, to 1970, in steps of 100 ns.
+    const UNTIL_1970: i64 = 116_444_736_000_000_000;
+    let mut info = FILE_BASIC_INFO::default();
+    let (handle, size) = (file.as_handle().as_raw_handle(), mem::size_of_val(&info) as u32);
+    // SAFETY: the handle is open while `file` is borrowed, and the class fills a `FILE_BASIC_INFO`,
+    // whose size is told.
+    checked(unsafe {
+        GetFileInformationByHandleEx(handle, FileBasicInfo, (&raw mut info).cast(), size)
+    })?;
+    let since = u64::try_from(info.ChangeTime - UNTIL_1970).unwrap_or(0);
+    let (seconds, steps) = (since / 10_000_000, since % 10_000_000);
+    Ok(UNIX_EPOCH + Duration::new(seconds, steps as u32 * 100))
 }
 
 fn information(file: &impl AsHandle) -> io::Result<BY_HANDLE_FILE_INFORMATION> {

@@ -20,6 +20,7 @@ pub mod locking;
 pub mod named_pipe;
 pub mod ownership;
 pub mod passing;
+pub mod paths;
 pub mod process;
 pub mod sparse;
 mod wide;

@@ -27,8 +27,8 @@ use windows_sys::Win32::{
         },
         DACL_SECURITY_INFORMATION, GetAce, GetSecurityDescriptorControl, GetSecurityDescriptorDacl,
         GetTokenInformation, OWNER_SECURITY_INFORMATION, PROTECTED_DACL_SECURITY_INFORMATION,
-        PSECURITY_DESCRIPTOR, PSID, SE_DACL_PROTECTED, SECURITY_ATTRIBUTES, TOKEN_QUERY,
-        TOKEN_USER, TokenUser,
+        PSECURITY_DESCRIPTOR, PSID, SE_DACL_PROTECTED, SECURITY_ATTRIBUTES, SetFileSecurityW,
+        TOKEN_QUERY, TOKEN_USER, TokenUser,
     },
     Storage::FileSystem::{
         CreateDirectoryW, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, READ_CONTROL,
@@ -44,6 +44,9 @@ use crate::wide::{checked, wide, wide_path};
 /// The system, the administrators, and what installs Windows itself ("Well-known SIDs").
 const SYSTEM: [&str; 3] =
     ["S-1-5-18", "S-1-5-32-544", "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"];
+
+/// All there are ("Well-known SIDs").
+const EVERYONE: &str = "S-1-1-0";
 
 /// The user that this process runs as, as the text of its security identifier.
 ///
@@ -115,43 +118,22 @@ pub fn make_private_dir(path: &Path) -> io::Result<()> {
 /// # Errors
 /// When it is not there, or does not tell.
 pub fn is_private(path: &Path) -> io::Result<bool> {
-    let own = own_user()?;
     let security = Security::of(path, DACL_SECURITY_INFORMATION)?;
     let (mut control, mut revision) = (0, 0);
     // SAFETY: the descriptor lives, and the numbers are ours to be filled.
     checked(unsafe {
         GetSecurityDescriptorControl(security.descriptor.0, &raw mut control, &raw mut revision)
     })?;
-    // No list at all lets everybody in.
-    if control & SE_DACL_PROTECTED == 0 || security.list.is_null() {
-        return Ok(false);
-    }
-    // SAFETY: the list lies in the descriptor, which lives.
-    let entries = unsafe { (*security.list).AceCount };
-    for n in 0..u32::from(entries) {
-        let mut entry = ptr::null_mut();
-        // SAFETY: the list lives, and has so many entries; each begins with its header.
-        let kind = unsafe {
-            checked(GetAce(security.list, n, &raw mut entry))?;
-            u32::from((*entry.cast::<ACE_HEADER>()).AceType)
-        };
-        match kind {
-            ACCESS_ALLOWED_ACE_TYPE => {
-                // SAFETY: an entry of this type is an `ACCESS_ALLOWED_ACE`, whose identifier begins
-                // with its last member.
-                let user = unsafe {
-                    let allowed = entry.cast::<ACCESS_ALLOWED_ACE>();
-                    text_of((&raw mut (*allowed).SidStart).cast())?
-                };
-                if user != own && !is_system(&user) {
-                    return Ok(false);
-                }
-            }
-            ACCESS_DENIED_ACE_TYPE => {}
-            _ => return Ok(false),
-        }
-    }
-    Ok(true)
+    Ok(control & SE_DACL_PROTECTED != 0 && security.others()?.is_empty())
+}
+
+/// Who may do anything with a file or directory, but for this user, the system and its
+/// administrators.
+///
+/// # Errors
+/// When it is not there, or does not tell.
+pub fn others(path: &Path) -> io::Result<Vec<String>> {
+    Security::of(path, DACL_SECURITY_INFORMATION)?.others()
 }
 
 /// Makes a directory private that is there, with all that lies in it and has no list of its own.
@@ -175,7 +157,11 @@ pub fn make_private(path: &Path) -> io::Result<()> {
             ptr::null(),
         )
     };
-    told(error)
+    told(error)?;
+    // Once more, for the directory alone: not every system keeps to it that nothing is inherited
+    // where the list is handed down, too.
+    // SAFETY: as above.
+    checked(unsafe { SetFileSecurityW(path.as_ptr(), DACL_SECURITY_INFORMATION, private.0) })
 }
 
 /// Memory that the system gave with a descriptor in it.
@@ -250,6 +236,42 @@ impl Security {
             )
         };
         told(error).map(|()| security)
+    }
+
+    fn others(&self) -> io::Result<Vec<String>> {
+        let own = own_user()?;
+        // No list at all lets everybody in.
+        if self.list.is_null() {
+            return Ok(vec![EVERYONE.to_owned()]);
+        }
+        let mut others = Vec::new();
+        // SAFETY: the list lies in the descriptor, which lives.
+        let entries = unsafe { (*self.list).AceCount };
+        for n in 0..u32::from(entries) {
+            let mut entry = ptr::null_mut();
+            // SAFETY: the list lives, and has so many entries; each begins with its header.
+            let kind = unsafe {
+                checked(GetAce(self.list, n, &raw mut entry))?;
+                u32::from((*entry.cast::<ACE_HEADER>()).AceType)
+            };
+            match kind {
+                ACCESS_ALLOWED_ACE_TYPE => {
+                    // SAFETY: an entry of this type is an `ACCESS_ALLOWED_ACE`, whose identifier
+                    // begins with its last member.
+                    let user = unsafe {
+                        let allowed = entry.cast::<ACCESS_ALLOWED_ACE>();
+                        text_of((&raw mut (*allowed).SidStart).cast())?
+                    };
+                    if user != own && !is_system(&user) {
+                        others.push(user);
+                    }
+                }
+                ACCESS_DENIED_ACE_TYPE => {}
+                // What such an entry asks for may hold for anybody.
+                _ => others.push(EVERYONE.to_owned()),
+            }
+        }
+        Ok(others)
     }
 }
 

@@ -15,6 +15,7 @@
 
 pub mod access;
 pub mod change;
+mod checks;
 pub mod client;
 pub mod codes;
 mod data;

@@ -25,12 +25,14 @@ static CLIENTS: AtomicU64 = AtomicU64::new(1);
 /// How long a server may take to notice that it is to end.
 const GLANCE: Duration = Duration::from_millis(100);
 
+type Connections = Arc<Mutex<Vec<(TcpStream, JoinHandle<()>)>>>;
+
 /// A volume that is being served.
 pub struct Server {
     address: std::net::SocketAddr,
     ends: Arc<AtomicBool>,
     accepting: Option<JoinHandle<()>>,
-    connections: Arc<Mutex<Vec<(TcpStream, JoinHandle<()>)>>>,
+    connections: Connections,
 }
 
 impl Server {
@@ -39,7 +41,7 @@ impl Server {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
         let ends = Arc::new(AtomicBool::new(false));
-        let connections: Arc<Mutex<Vec<(TcpStream, JoinHandle<()>)>>> = Arc::default();
+        let connections = Connections::default();
         let accepting = {
             let (ends, connections) = (Arc::clone(&ends), Arc::clone(&connections));
             thread::spawn(move || {

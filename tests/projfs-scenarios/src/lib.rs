@@ -5,6 +5,7 @@
 //! machines without, and Windows itself. So what the stand-in promises is checked by Windows wherever
 //! both run the same scenarios, and the subject is checked where only the stand-in is at hand.
 
+pub mod copied;
 pub mod driver;
 pub mod mutations;
 pub mod pkgfs;

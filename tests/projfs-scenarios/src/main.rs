@@ -1,11 +1,12 @@
-//! `projfs-scenarios [--subject reference|pkgfs] [--pkgfs PATH] [--driver standin|win32] [--base DIR]
+//! `projfs-scenarios [--subject reference|pkgfs|copied] [--pkgfs PATH] [--driver standin|win32] [--base DIR]
 //! [--list] [WORDS…]`: plays the scenarios whose sentence has all words, and prints a line each.
 
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use pkgfs_projfs_scenarios::{
-    Outcome, Scene, Subject, pkgfs::Pkgfs, reference::Reference, scenarios, scene::Drive,
+    Outcome, Scene, Subject, copied::Copied, pkgfs::Pkgfs, reference::Reference, scenarios,
+    scene::Drive,
 };
 
 struct Arguments {
@@ -48,8 +49,9 @@ fn arguments() -> anyhow::Result<Arguments> {
     }
     chosen.subject = match subject.as_str() {
         "reference" => Box::new(Reference),
+        "copied" => Box::new(Copied),
         "pkgfs" => Box::new(Pkgfs { program }),
-        other => bail!("unknown subject {other:?}: reference or pkgfs"),
+        other => bail!("unknown subject {other:?}: reference, pkgfs or copied"),
     };
     Ok(chosen)
 }
@@ -78,7 +80,7 @@ fn main() -> anyhow::Result<ExitCode> {
             continue;
         }
         let scene = Scene::new(arguments.base.as_deref(), arguments.drive)?;
-        match (scenario.play)(&scene, arguments.subject.as_ref()) {
+        match scenario.play(&scene, arguments.subject.as_ref()) {
             Ok(Outcome::Passed) => {
                 passed += 1;
                 println!("ok    {}", scenario.sentence);

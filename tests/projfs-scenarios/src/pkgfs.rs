@@ -13,9 +13,14 @@ use pkgfs_projfs_engine::protocol;
 
 use crate::{
     Scene, Subject,
+    scene::Drive,
     subject::{Abilities, Running},
 };
 
+/// Names a library to load in place of the system's.
+const LIBRARY: &str = "PKGFS_PROJFS_LIBRARY";
+/// What rez says of its settings: packages in temporary directories and on one device count, too.
+const REZ: &str = r#"{"tmpdir": "C:\\nowhere", "local_packages_path": "C:\\nowhere", "package_cache_same_device": true}"#;
 /// How long a start or a stop may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -28,7 +33,6 @@ pub struct Pkgfs {
 struct Mounted {
     program: PathBuf,
     child: Child,
-    store: PathBuf,
     root: PathBuf,
     settings: PathBuf,
     log: PathBuf,
@@ -40,17 +44,28 @@ impl Subject for Pkgfs {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { registers: true, flushes: true, digests: false }
+        Abilities { registers: true, plain: false, digests: false }
     }
 
     fn start(&self, scene: &Scene) -> anyhow::Result<Box<dyn Running>> {
         // rez itself is not asked: what it would say is said here.
         let settings = scene.store().with_file_name("pkgfs.toml");
-        let words = r#"["cmd", "/c", "echo {}"]"#;
-        fs::write(&settings, format!("rez.config_command = {words}\n"))?;
+        let said = scene.store().with_file_name("rez.json");
+        fs::write(&said, REZ)?;
+        let text = format!(
+            "store = '{}'\nrez.config_command = ['cmd', '/c', 'type', '{}']\n",
+            scene.store().display(),
+            said.display(),
+        );
+        fs::write(&settings, text)?;
         let log = scene.store().with_file_name("output");
         let output = File::create(&log)?;
-        let child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        if scene.drive == Drive::Standin {
+            let library = std::env::current_exe()?.with_file_name("projectedfslib.dll");
+            command.env(LIBRARY, library).env(protocol::ADDRESS, scene.address());
+        }
+        let child = command
             .args(["mount", "--foreground"])
             .arg(scene.root())
             .arg("--store")
@@ -59,34 +74,28 @@ impl Subject for Pkgfs {
             .arg(scene.repository())
             .arg("--config")
             .arg(&settings)
-            .env(protocol::ADDRESS, scene.address())
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
             .spawn()
             .with_context(|| format!("cannot start {}", self.program.display()))?;
-        let mut mounted = Mounted {
-            program: self.program.clone(),
-            child,
-            store: scene.store(),
-            root: scene.root(),
-            settings,
-            log,
-        };
-        mounted.wait_for_mount(&scene.address())?;
+        let standin = (scene.drive == Drive::Standin).then(|| scene.address());
+        let mut mounted =
+            Mounted { program: self.program.clone(), child, root: scene.root(), settings, log };
+        mounted.wait_for_mount(standin.as_deref())?;
         Ok(Box::new(mounted))
     }
 }
 
 impl Mounted {
-    fn wait_for_mount(&mut self, address: &Path) -> anyhow::Result<()> {
+    fn wait_for_mount(&mut self, standin: Option<&Path>) -> anyhow::Result<()> {
         let started = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait()? {
                 bail!("pkgfs mount ended with {status}: {}", self.said());
             }
             let told = !self.said().trim().is_empty();
-            let served = address.exists() || std::env::var_os(protocol::ADDRESS).is_none();
+            let served = standin.is_none_or(Path::exists);
             if told && served {
                 return Ok(());
             }
@@ -103,7 +112,7 @@ impl Mounted {
 
     fn run(&self, arguments: &[&str]) -> anyhow::Result<Output> {
         let mut command = Command::new(&self.program);
-        command.args(arguments).arg("--store").arg(&self.store).arg("--config").arg(&self.settings);
+        command.args(arguments).arg("--config").arg(&self.settings);
         Ok(command.stdin(Stdio::null()).output()?)
     }
 }

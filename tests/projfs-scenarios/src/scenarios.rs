@@ -5,6 +5,7 @@ mod listing;
 mod names;
 mod reading;
 mod refusing;
+mod registering;
 mod rez;
 
 use std::fmt::Debug;
@@ -28,23 +29,36 @@ pub struct Scenario {
     /// The sentence.
     pub sentence: &'static str,
     /// Plays it.
-    pub play: fn(&Scene, &dyn Subject) -> anyhow::Result<Outcome>,
+    proof: fn(&Scene, &dyn Subject) -> anyhow::Result<Outcome>,
+    /// Whether it needs a provider, which protects and has a life.
+    provided: bool,
+}
+
+impl Scenario {
+    /// Plays it.
+    pub fn play(&self, scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
+        if self.provided && subject.abilities().plain {
+            return Ok(Outcome::Skipped("plain copies have no provider"));
+        }
+        (self.proof)(scene, subject)
+    }
 }
 
 /// All scenarios.
 #[must_use]
 pub fn all() -> Vec<Scenario> {
     [
-        listing::SCENARIOS,
-        reading::SCENARIOS,
-        refusing::SCENARIOS,
-        names::SCENARIOS,
-        rez::SCENARIOS,
-        life::SCENARIOS,
+        (listing::SCENARIOS, false),
+        (reading::SCENARIOS, false),
+        (refusing::SCENARIOS, true),
+        (names::SCENARIOS, false),
+        (rez::SCENARIOS, false),
+        (registering::SCENARIOS, true),
+        (life::SCENARIOS, true),
     ]
     .into_iter()
-    .flatten()
-    .map(|(sentence, play)| Scenario { sentence, play: *play })
+    .flat_map(|(scenarios, provided)| scenarios.iter().map(move |scenario| (scenario, provided)))
+    .map(|((sentence, proof), provided)| Scenario { sentence, proof: *proof, provided })
     .collect()
 }
 

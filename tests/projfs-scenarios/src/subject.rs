@@ -18,8 +18,8 @@ pub struct Abilities {
     /// It takes part in rez's protocol: registers on look-up and on pending handles, takes copies in,
     /// and notices what rez removes.
     pub registers: bool,
-    /// It can forget a package's bytes on request.
-    pub flushes: bool,
+    /// It is no provider, but plain copies: nothing is protected, and nothing has a life.
+    pub plain: bool,
     /// Content identifiers are made of the content alone: the same for the same bytes.
     pub digests: bool,
 }

@@ -1,6 +1,9 @@
 //! Programs that do what they do on Windows itself.
 #![allow(unsafe_code)]
 
+mod directory;
+mod reparse;
+
 use std::{
     fs::File,
     mem::size_of,
@@ -17,28 +20,14 @@ use pkgfs_projfs_engine::{
     open::{Disposition, How},
     records::Times,
 };
-use windows_sys::{
-    Wdk::Storage::FileSystem::{
-        FILE_DIRECTORY_INFORMATION, FileDirectoryInformation, NtQueryDirectoryFile,
+use windows_sys::Win32::{
+    Foundation::{CloseHandle, FILETIME, GetLastError, HANDLE, INVALID_HANDLE_VALUE},
+    Security::{
+        Authorization::{ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1},
+        DACL_SECURITY_INFORMATION, GetFileSecurityW, OWNER_SECURITY_INFORMATION, SetFileSecurityW,
     },
-    Win32::{
-        Foundation::{
-            CloseHandle, FILETIME, GetLastError, HANDLE, INVALID_HANDLE_VALUE,
-            RtlNtStatusToDosError, STATUS_NO_MORE_FILES, STATUS_NO_SUCH_FILE, UNICODE_STRING,
-        },
-        Security::{
-            Authorization::{
-                ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
-            },
-            DACL_SECURITY_INFORMATION, GetFileSecurityW, OWNER_SECURITY_INFORMATION,
-            SetFileSecurityW,
-        },
-        Storage::FileSystem::*,
-        System::{
-            IO::{IO_STATUS_BLOCK, OVERLAPPED},
-            Ioctl::FSCTL_GET_REPARSE_POINT,
-        },
-    },
+    Storage::FileSystem::*,
+    System::IO::OVERLAPPED,
 };
 
 use crate::Driver;
@@ -74,38 +63,6 @@ fn time(filetime: &FILETIME) -> i64 {
 
 fn filetime(time: i64) -> FILETIME {
     FILETIME { dwLowDateTime: time as u32, dwHighDateTime: (time >> 32) as u32 }
-}
-
-/// Where the link behind a handle leads: the substitute or print name of its reparse data.
-fn target(handle: HANDLE) -> Option<Wide> {
-    let mut data = vec![0_u16; 8192];
-    let mut length = 0;
-    // SAFETY: the buffer is as long as is said.
-    let got = unsafe {
-        windows_sys::Win32::System::IO::DeviceIoControl(
-            handle,
-            FSCTL_GET_REPARSE_POINT,
-            null(),
-            0,
-            data.as_mut_ptr().cast(),
-            (data.len() * 2) as u32,
-            &mut length,
-            null_mut(),
-        )
-    };
-    if got == 0 {
-        return None;
-    }
-    // "REPARSE_DATA_BUFFER": tag (4), length (2), reserved (2), then offsets and lengths of the two
-    // names, and for symbolic links four bytes of flags.
-    let tag = u32::from(data[0]) | u32::from(data[1]) << 16;
-    let names = if tag == windows_sys::Win32::System::SystemServices::IO_REPARSE_TAG_SYMLINK {
-        10
-    } else {
-        8
-    };
-    let (offset, bytes) = (usize::from(data[6]) / 2, usize::from(data[7]) / 2);
-    Some(Wide(data.get(names + offset..names + offset + bytes)?.to_vec()))
 }
 
 impl Win32Driver {
@@ -205,65 +162,7 @@ impl Driver for Win32Driver {
         restart: bool,
         most: usize,
     ) -> Result<Vec<Entry>, Code> {
-        let mut entries = Vec::new();
-        // An entry a call, so that none is read that was not asked for.
-        let mut restart = restart;
-        while entries.len() < most {
-            let mut buffer = vec![0_u64; 100];
-            let mut status = IO_STATUS_BLOCK::default();
-            let mut name = pattern.map(|pattern| pattern.0.clone());
-            let expression = name.as_mut().map(|name| UNICODE_STRING {
-                Length: (name.len() * 2) as u16,
-                MaximumLength: (name.len() * 2) as u16,
-                Buffer: name.as_mut_ptr(),
-            });
-            // SAFETY: everything pointed to is as long as is said and lives through the call.
-            let result = unsafe {
-                NtQueryDirectoryFile(
-                    handle(number),
-                    null_mut(),
-                    None,
-                    null(),
-                    &mut status,
-                    buffer.as_mut_ptr().cast(),
-                    (buffer.len() * 8) as u32,
-                    FileDirectoryInformation,
-                    true,
-                    expression.as_ref().map_or(null(), std::ptr::from_ref),
-                    restart,
-                )
-            };
-            restart = false;
-            if result == STATUS_NO_MORE_FILES || result == STATUS_NO_SUCH_FILE {
-                break;
-            }
-            if result < 0 {
-                // SAFETY: a number for a number.
-                return Err(Code(unsafe { RtlNtStatusToDosError(result) }));
-            }
-            // SAFETY: the call has put one entry there, whose name lies behind its fixed part.
-            let entry = unsafe {
-                let info = &*buffer.as_ptr().cast::<FILE_DIRECTORY_INFORMATION>();
-                let units = info.FileNameLength as usize / 2;
-                Entry {
-                    name: Wide(std::slice::from_raw_parts(info.FileName.as_ptr(), units).to_vec()),
-                    directory: info.FileAttributes & attribute::DIRECTORY != 0,
-                    size: info.EndOfFile as u64,
-                    attributes: info.FileAttributes,
-                    times: Times {
-                        creation: info.CreationTime,
-                        access: info.LastAccessTime,
-                        write: info.LastWriteTime,
-                        change: info.ChangeTime,
-                    },
-                    target: None,
-                }
-            };
-            if entry.name != Wide::from(".") && entry.name != Wide::from("..") {
-                entries.push(entry);
-            }
-        }
-        Ok(entries)
+        directory::list(handle(number), pattern, restart, most)
     }
 
     fn held_status(&self, number: u64) -> Result<Status, Code> {
@@ -284,7 +183,7 @@ impl Driver for Win32Driver {
                     write: time(&info.ftLastWriteTime),
                     change: 0,
                 },
-                target: if link { target(handle(number)) } else { None },
+                target: if link { reparse::target(handle(number)) } else { None },
             },
             links: u64::from(info.nNumberOfLinks),
             id: u64::from(info.nFileIndexHigh) << 32 | u64::from(info.nFileIndexLow),

@@ -63,8 +63,8 @@ impl Backend for Mounted {
         storage::resolve(path).map_err(Failure::at(path))
     }
 
-    fn xattrs(&self, path: &Path, on: &dyn Observer) -> Result<Xattrs, Failure> {
-        storage::xattrs(path, on).map_err(Failure::at(path))
+    fn xattrs(&self, path: &Path, acls: bool, on: &dyn Observer) -> Result<Xattrs, Failure> {
+        storage::xattrs(path, acls, on).map_err(Failure::at(path))
     }
 
     fn fetch(

@@ -47,7 +47,7 @@ impl Origin {
     #[must_use]
     pub fn played(parallel: usize) -> (Self, Played) {
         let (events, asked) = mpsc::unbounded_channel();
-        (Self { events, counters: Arc::default(), parallel }, Played(asked))
+        (Self { events, counters: Arc::default(), parallel, keep_acls: false }, Played(asked))
     }
 }
 

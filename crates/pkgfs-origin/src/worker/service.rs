@@ -370,7 +370,7 @@ fn answer(
         }
         Request::Names(dir) => only(Body::Names(backend.names(dir, on)?)),
         Request::Canonical(path) => only(Body::Canonical(backend.canonical(path, on)?)),
-        Request::Xattrs(path) => only(Body::Xattrs(backend.xattrs(path, on)?)),
+        Request::Xattrs { path, acls } => only(Body::Xattrs(backend.xattrs(path, *acls, on)?)),
         Request::Fetch { path, expected, rest } => match &task.into {
             Some(into) => only(Body::Fetched(backend.fetch(path, *expected, into, *rest, on)?)),
             None => return Err(Failure::new(path, Cause::Destination(NO_FILE))),
@@ -393,7 +393,7 @@ fn path_of(request: &Request) -> &Path {
         | Request::ReadAt { path, .. }
         | Request::Names(path)
         | Request::Canonical(path)
-        | Request::Xattrs(path)
+        | Request::Xattrs { path, .. }
         | Request::Fetch { path, .. } => path,
         Request::Ping
         | Request::Cancel

@@ -66,4 +66,5 @@ conformance! {
     a_missing_drive_or_share_is_never_a_missing_file
     names_of_any_kind_and_long_paths_are_listed_and_fetched
     all_may_read_and_what_ends_as_programs_do_runs
+    an_access_list_is_told_where_it_is_asked_for
 }

@@ -9,7 +9,8 @@ use std::{
 
 use pkgfs_manifest::{FileState, Listing};
 use pkgfs_origin::{
-    Cause, Failure, Fetched, LinkBounds, Operations, Origin, OriginError, Rest, Stat,
+    Cause, Failure, Fetched, LinkBounds, Operations, Origin, OriginError, OriginSettings, Rest,
+    Stat,
     backend::{Backend, Names, Observer, Operation, Xattrs},
 };
 use tokio::runtime::Runtime;
@@ -17,17 +18,19 @@ use tokio::runtime::Runtime;
 pub struct Remote {
     runtime: Runtime,
     origin: Origin,
+    with_acls: Origin,
     counted: Mutex<Operations>,
 }
 
 impl Remote {
     pub fn start() -> Self {
         let runtime = Runtime::new().unwrap();
-        let origin = {
+        let [origin, with_acls] = [false, true].map(|keep_acls| {
             let _inside = runtime.enter();
-            super::harness::start(super::harness::settings())
-        };
-        Self { runtime, origin, counted: Mutex::default() }
+            let settings = super::harness::settings();
+            super::harness::start(OriginSettings { keep_acls, ..settings })
+        });
+        Self { runtime, origin, with_acls, counted: Mutex::default() }
     }
 
     fn ask<T>(
@@ -69,6 +72,7 @@ impl Remote {
 impl Drop for Remote {
     fn drop(&mut self) {
         self.runtime.block_on(self.origin.stop());
+        self.runtime.block_on(self.with_acls.stop());
     }
 }
 
@@ -112,8 +116,9 @@ impl Backend for Remote {
         self.ask(on, self.origin.canonical(path))
     }
 
-    fn xattrs(&self, path: &Path, on: &dyn Observer) -> Result<Xattrs, Failure> {
-        self.ask(on, self.origin.xattrs(path))
+    fn xattrs(&self, path: &Path, acls: bool, on: &dyn Observer) -> Result<Xattrs, Failure> {
+        let origin = if acls { &self.with_acls } else { &self.origin };
+        self.ask(on, origin.xattrs(path))
     }
 
     fn fetch(

@@ -194,7 +194,7 @@ pub fn a_missing_file_is_told_from_a_directory_and_from_a_parent_that_is_a_file(
     assert_eq!(backend.names(&path, on).unwrap_err().cause, Cause::NotADirectory);
     assert_eq!(backend.stat(&missing, on).unwrap_err().cause, Cause::NotFound);
     assert_eq!(backend.canonical(&missing, on).unwrap_err().cause, Cause::NotFound);
-    assert_eq!(backend.xattrs(&missing, on).unwrap_err().cause, Cause::NotFound);
+    assert_eq!(backend.xattrs(&missing, false, on).unwrap_err().cause, Cause::NotFound);
 }
 
 pub fn a_small_file_is_read_whole_or_refused_for_its_size(backend: &dyn Backend) {

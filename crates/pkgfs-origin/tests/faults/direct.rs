@@ -158,9 +158,9 @@ fn direct_reads_that_end_anywhere_are_gone_on_with() {
 }
 
 /// A file system that may refuse direct reads before there are any.
-struct Mounted(PathBuf);
+struct InMemory(PathBuf);
 
-impl Drop for Mounted {
+impl Drop for InMemory {
     fn drop(&mut self) {
         rustix::mount::unmount(&self.0, rustix::mount::UnmountFlags::DETACH).unwrap();
     }
@@ -172,7 +172,7 @@ fn long_files_arrive_from_file_systems_in_memory() {
         let root = scratch();
         let none = rustix::mount::MountFlags::empty();
         rustix::mount::mount(kind, root.path(), kind, none, None).unwrap();
-        let _mounted = Mounted(root.path().into());
+        let _mounted = InMemory(root.path().into());
         for size in [1 << 20, (1 << 20) + 1, (5 << 18) - 1, (5 << 18) + 4096] {
             let content = noise(size);
             let path = file(root.path(), "f", &content);

@@ -1,6 +1,6 @@
 //! A process group.
 
-use std::{io, process::Stdio};
+use std::{io, process::Stdio, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{ChildStdin, ChildStdout, Command};
@@ -12,11 +12,15 @@ pub(crate) type Questions = ChildStdin;
 pub(crate) type Answers = ChildStdout;
 
 /// How questions are kept apart here: a fork of a process that has rez loaded answers each.
-pub(crate) const MANNER: Manner = Manner::of_its_own(concat!(
-    include_str!("../program/answers.py"),
-    include_str!("../program/orphans.py"),
-    include_str!("../program/fork.py")
-));
+pub(crate) const MANNER: Manner = Manner {
+    program: concat!(
+        include_str!("../program/answers.py"),
+        include_str!("../program/orphans.py"),
+        include_str!("../program/fork.py")
+    ),
+    argument: None,
+    readiness: Duration::ZERO,
+};
 
 /// How they are where nothing can fork.
 pub(crate) const WITHOUT_FORK: Manner = Manner::by_processes(concat!(

@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Scene {
     directory: TempDir,
+    settings: RezWorkerSettings,
     pub(crate) worker: RezWorker,
 }
 
@@ -29,6 +30,13 @@ impl Scene {
         let python = workspace.join(format!(".work/rez-{version}/bin/rez/rez-python"));
         assert!(python.exists(), "{}: run `cargo xtask setup`", python.display());
         Self::with(&[python.to_str().unwrap()])
+    }
+
+    /// A scene that asks as systems do that cannot fork.
+    pub(crate) fn without_fork(version: &str) -> Self {
+        let mut scene = Self::new(version);
+        scene.worker = RezWorker::without_fork(scene.settings.clone());
+        scene
     }
 
     /// A scene with any command.
@@ -50,7 +58,7 @@ impl Scene {
         let settings =
             RezWorkerSettings { command: command.collect(), deadline: Duration::from_secs(1) };
         fs::create_dir(directory.path().join("repository")).unwrap();
-        Self { directory, worker: RezWorker::new(settings) }
+        Self { directory, worker: RezWorker::new(settings.clone()), settings }
     }
 
     pub(crate) fn repository(&self) -> PathBuf {

@@ -283,7 +283,7 @@ impl View {
         Ok(self.xattrs(node).await?.into_iter().map(|(name, _)| name).collect())
     }
 
-    async fn xattrs(
+    pub(super) async fn xattrs(
         self: &Arc<Self>,
         node: NodeId,
     ) -> Result<Vec<(Box<[u8]>, Box<[u8]>)>, ViewError> {

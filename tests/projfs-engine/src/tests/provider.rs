@@ -26,9 +26,12 @@ pub(super) struct Ways {
     pub(super) answers_mask: u32,
 }
 
+/// A path in its own case, and a file's bytes.
+type Item = (Wide, Option<Vec<u8>>);
+
 pub(super) struct Fake {
     /// Files by path, and the directories that they are in.
-    items: Mutex<BTreeMap<Key, (Wide, Option<Vec<u8>>)>>,
+    items: Mutex<BTreeMap<Key, Item>>,
     listings: Mutex<HashMap<u128, usize>>,
     pub(super) ways: Mutex<Ways>,
     volume: OnceLock<Weak<Volume>>,
@@ -109,7 +112,7 @@ impl Provider for Fake {
         _: bool,
         buffer: &Arc<Mutex<EntryBuffer>>,
     ) -> Result<(), Code> {
-        let mut entries: Vec<(Wide, Option<Vec<u8>>)> = lock(&self.items)
+        let mut entries: Vec<Item> = lock(&self.items)
             .values()
             .filter(|(path, _)| path.split().0.key() == listing.path.key())
             .map(|(path, bytes)| (path.split().1, bytes.clone()))

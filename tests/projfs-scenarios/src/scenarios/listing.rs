@@ -9,7 +9,8 @@ pub(super) const SCENARIOS: Scenarios = &[
     ("a listing is sorted, whole and goes on where it was, in steps of one, two and many", steps),
     ("a listing that is restarted begins again, with the pattern of the restart", restart),
     ("the pattern of a listing's first step counts for all of it", first_pattern),
-    ("a pattern lists what it matches: * ? and what Win32 makes of them, < > and \"", patterns),
+    ("a pattern of * and ? lists what it matches", patterns),
+    ("a pattern of < > and \", which Win32 makes of others, lists what it matches", dos_patterns),
     ("two programs list one directory at once, each at its own place", two_at_once),
     ("a listing shows sizes, kinds and times as the files have them", attributes),
     ("an empty directory is listed as one", empty),
@@ -59,13 +60,15 @@ fn restart(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
     for _ in 0..3 {
         did("listing", program.list(handle, None, false, 5))?;
     }
-    let pattern = Wide::from("Z*");
-    let again = did("restarting", program.list(handle, Some(&pattern), true, 1))?;
-    same(
-        "the first name of the restart",
-        name(again),
-        names.iter().find(|name| name.starts_with('Z')).cloned(),
-    )?;
+    let again = did("restarting", program.list(handle, None, true, 1))?;
+    same("the first name of the restart", name(again), names.first().cloned())?;
+    // Whether a restart can change the pattern is said to providers, not to programs.
+    if program.standin().is_some() {
+        let pattern = Wide::from("Z*");
+        let again = did("restarting", program.list(handle, Some(&pattern), true, 1))?;
+        let should = names.iter().find(|name| name.starts_with('Z')).cloned();
+        same("the first name of the second restart", name(again), should)?;
+    }
     did("closing", program.close(handle))?;
     stage.end()
 }
@@ -94,25 +97,44 @@ fn first_pattern(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome
 }
 
 fn patterns(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
-    let names = ["Makefile", "a.py", "a.pyc", "ab.py", "archive.tar.gz", "b", "lib.so.1"];
+    let cases: [(&str, &[&str]); 5] = [
+        ("*", &MIXED),
+        ("*.py", &["a.py", "ab.py"]),
+        ("?.PY", &["a.py"]),
+        ("a.py", &["a.py"]),
+        ("nothing*", &[]),
+    ];
+    match_patterns(scene, subject, &cases)
+}
+
+fn dos_patterns(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
+    if subject.abilities().plain && cfg!(windows) {
+        return Ok(Outcome::Skipped("Wine's own listings do not know them"));
+    }
+    let cases: [(&str, &[&str]); 5] = [
+        ("<.gz", &["archive.tar.gz"]),
+        ("<", &["b", "Makefile"]),
+        ("<.tar.gz", &["archive.tar.gz"]),
+        ("a>.py", &["a.py", "ab.py"]),
+        ("b\"", &["b"]),
+    ];
+    match_patterns(scene, subject, &cases)
+}
+
+const MIXED: [&str; 7] = ["Makefile", "a.py", "a.pyc", "ab.py", "archive.tar.gz", "b", "lib.so.1"];
+
+fn match_patterns(
+    scene: &Scene,
+    subject: &dyn Subject,
+    cases: &[(&str, &[&str])],
+) -> anyhow::Result<Outcome> {
     let files: Vec<(String, &[u8])> =
-        names.iter().map(|name| (format!("d/{name}"), &b"x"[..])).collect();
+        MIXED.iter().map(|name| (format!("d/{name}"), &b"x"[..])).collect();
     let files: Vec<(&str, &[u8])> =
         files.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
     scene.package("foo", "1.0", &files)?;
     let stage = Stage::new(scene, subject)?;
     let directory = scene.payload("foo", "1.0", "d");
-    let cases: [(&str, &[&str]); 9] = [
-        ("*", &names),
-        ("*.py", &["a.py", "ab.py"]),
-        ("?.PY", &["a.py"]),
-        ("a.py", &["a.py"]),
-        ("<.gz", &["archive.tar.gz"]),
-        ("<", &["b", "Makefile"]),
-        ("a>.py", &["a.py", "ab.py"]),
-        ("b\"", &["b"]),
-        ("nothing*", &[]),
-    ];
     for (pattern, should) in cases {
         let entries = did(pattern, stage.program.entries(&directory, Some(pattern), 2))?;
         let listed: Vec<String> = entries.iter().map(|entry| entry.name.to_string()).collect();

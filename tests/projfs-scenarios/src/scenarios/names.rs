@@ -176,17 +176,22 @@ fn absent(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
     stage.end()
 }
 
+#[cfg(windows)]
+fn make_link(at: &std::path::Path, target: &str, directory: bool) -> std::io::Result<()> {
+    use std::os::windows::fs::{symlink_dir, symlink_file};
+
+    if directory { symlink_dir(target, at) } else { symlink_file(target, at) }
+}
+
+#[cfg(not(windows))]
+fn make_link(at: &std::path::Path, target: &str, _: bool) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(target, at)
+}
+
 /// Makes a link in the repository; nothing where this user or disk cannot.
 fn link(scene: &Scene, name: &str, target: &str, directory: bool) -> bool {
     let at = scene.repository().join("foo").join("1.0").join(name);
-    #[cfg(windows)]
-    let made = if directory {
-        std::os::windows::fs::symlink_dir(target, &at)
-    } else {
-        std::os::windows::fs::symlink_file(target, &at)
-    };
-    #[cfg(not(windows))]
-    let made = std::os::unix::fs::symlink(target, &at).map(|()| drop(directory));
+    let made = make_link(&at, target, directory);
     // Wine says that it made one, and did not.
     made.is_ok() && std::fs::symlink_metadata(&at).is_ok_and(|metadata| metadata.is_symlink())
 }

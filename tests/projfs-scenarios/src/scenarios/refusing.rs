@@ -63,7 +63,7 @@ impl Payload {
         self.stage.program.as_ref()
     }
 
-    fn new(&self, name: &str) -> Wide {
+    fn beside(&self, name: &str) -> Wide {
         self.directory.join(&Wide::from(name))
     }
 
@@ -137,8 +137,12 @@ fn delete(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
 fn rename(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
     let payload = payload(scene, subject)?;
     payload.twice(|program| {
-        refused("renaming", program.rename(&payload.file, &payload.new("new"), false), DENIED)?;
-        refused("replacing", program.rename(&payload.file, &payload.new("other"), true), DENIED)?;
+        refused("renaming", program.rename(&payload.file, &payload.beside("new"), false), DENIED)?;
+        refused(
+            "replacing",
+            program.rename(&payload.file, &payload.beside("other"), true),
+            DENIED,
+        )?;
         let out = payload.free.join(&Wide::from("out"));
         refused("moving out", program.rename(&payload.file, &out, false), DENIED)
     })?;
@@ -150,7 +154,7 @@ fn rename_into(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> 
     let mine = payload.free.join(&Wide::from("mine"));
     did("writing a file", payload.program().write_all(&mine, b"mine"))?;
     payload.twice(|program| {
-        refused("moving in", program.rename(&mine, &payload.new("new"), false), DENIED)?;
+        refused("moving in", program.rename(&mine, &payload.beside("new"), false), DENIED)?;
         refused("moving over", program.rename(&mine, &payload.file, true), DENIED)
     })?;
     same_bytes("the file", &did("reading", payload.program().read_all(&mine))?, b"mine")?;
@@ -162,10 +166,14 @@ fn hard_link(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
     let mine = payload.free.join(&Wide::from("mine"));
     did("writing a file", payload.program().write_all(&mine, b"mine"))?;
     payload.twice(|program| {
-        refused("linking within", program.hard_link(&payload.file, &payload.new("new")), DENIED)?;
+        refused(
+            "linking within",
+            program.hard_link(&payload.file, &payload.beside("new")),
+            DENIED,
+        )?;
         let out = payload.free.join(&Wide::from("out"));
         refused("linking outside", program.hard_link(&payload.file, &out), DENIED)?;
-        refused("linking into it", program.hard_link(&mine, &payload.new("new")), DENIED)
+        refused("linking into it", program.hard_link(&mine, &payload.beside("new")), DENIED)
     })?;
     payload.end()
 }
@@ -287,7 +295,11 @@ fn by_attribute(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome>
         refused("writing", program.open(&payload.file, write), DENIED)?;
         refused("overwriting", program.write_all(&payload.file, b"x"), DENIED)?;
         refused("deleting", program.delete(&payload.file, false, false), DENIED)?;
-        refused("renaming over", program.rename(&payload.new("other"), &payload.file, true), DENIED)
+        refused(
+            "renaming over",
+            program.rename(&payload.beside("other"), &payload.file, true),
+            DENIED,
+        )
     })
 }
 
@@ -298,10 +310,10 @@ fn by_descriptor(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome
         refused("writing", program.open(&payload.file, write), DENIED)?;
         refused("overwriting", program.write_all(&payload.file, b"x"), DENIED)?;
         refused("deleting", program.delete(&payload.file, false, true), DENIED)?;
-        refused("renaming", program.rename(&payload.file, &payload.new("new"), false), DENIED)?;
-        refused("linking", program.hard_link(&payload.file, &payload.new("new")), DENIED)?;
-        refused("making a file", program.write_all(&payload.new("new"), b"x"), DENIED)?;
-        refused("making a directory", program.create_directory(&payload.new("new")), DENIED)?;
+        refused("renaming", program.rename(&payload.file, &payload.beside("new"), false), DENIED)?;
+        refused("linking", program.hard_link(&payload.file, &payload.beside("new")), DENIED)?;
+        refused("making a file", program.write_all(&payload.beside("new"), b"x"), DENIED)?;
+        refused("making a directory", program.create_directory(&payload.beside("new")), DENIED)?;
         refused("changing attributes", program.set_metadata(&payload.file, Some(0), None), DENIED)?;
         refused("opening up", program.open_up(&payload.file), DENIED)?;
         refused("opening the directory up", program.open_up(&payload.directory), DENIED)
@@ -316,7 +328,7 @@ fn by_veto(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
         refused("overwriting", program.write_all(&payload.file, b"x"), DENIED)?;
         refused("deleting", program.delete(&payload.file, false, true), DENIED)?;
         refused("deleting a directory", program.delete(&payload.empty, true, true), DENIED)?;
-        refused("renaming", program.rename(&payload.file, &payload.new("new"), false), DENIED)?;
+        refused("renaming", program.rename(&payload.file, &payload.beside("new"), false), DENIED)?;
         let out = payload.free.join(&Wide::from("out"));
         refused("moving out", program.rename(&payload.file, &out, false), DENIED)?;
         refused("linking", program.hard_link(&payload.file, &out), DENIED)

@@ -20,7 +20,10 @@ use rustix::{
     io::{Errno, pread, pwrite, retry_on_intr},
 };
 
-use crate::backend::{Found, Observer, Operation, Xattrs};
+use crate::{
+    ACL_XATTR,
+    backend::{Found, Observer, Operation, Xattrs},
+};
 pub(crate) use directory::{Directory, Name, name_bytes, reach, reach_in_place};
 pub(crate) use meaning::{
     FAILED, NO_FILE, NONSENSE, cause, is_gone, is_no_link, leads_nowhere, refuses_direct,
@@ -45,8 +48,9 @@ pub(crate) fn resolve(path: &Path) -> io::Result<PathBuf> {
     std::fs::canonicalize(path)
 }
 
-/// The `user.*` extended attributes of the path itself.
-pub(crate) fn xattrs(path: &Path, on: &dyn Observer) -> io::Result<Xattrs> {
+/// The `user.*` extended attributes of the path itself, and the access list that a driver of NTFS
+/// tells.
+pub(crate) fn xattrs(path: &Path, acls: bool, on: &dyn Observer) -> io::Result<Xattrs> {
     let mut names = vec![0; LONGEST_XATTR];
     on.count(Operation::Xattr);
     let length = match llistxattr(path, &mut names[..]) {
@@ -55,15 +59,16 @@ pub(crate) fn xattrs(path: &Path, on: &dyn Observer) -> io::Result<Xattrs> {
     };
     let mut value = vec![0; LONGEST_XATTR];
     let mut pairs = Vec::new();
-    for name in names[..length].split(|byte| *byte == 0) {
-        if !name.starts_with(b"user.") {
-            continue;
-        }
+    let listed = names[..length].split(|byte| *byte == 0);
+    let listed = listed.filter(|name| name.starts_with(b"user."));
+    // Drivers do not list it.
+    for name in listed.chain(acls.then_some(ACL_XATTR.as_bytes())) {
         on.count(Operation::Xattr);
         match lgetxattr(path, name, &mut value[..]) {
             Ok(length) => pairs.push((name.into(), value[..length].into())),
-            // Removed meanwhile.
+            // Removed meanwhile, or never there.
             Err(Errno::NODATA) => {}
+            Err(Errno::NOTSUP) if name == ACL_XATTR.as_bytes() => {}
             Err(errno) => return Err(errno.into()),
         }
     }

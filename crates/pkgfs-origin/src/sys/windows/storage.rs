@@ -17,8 +17,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use pkgfs_win32::file_security;
+
 use super::paths::{plain, verbatim};
-use crate::backend::{Found, Observer, Xattrs};
+use crate::{
+    ACL_XATTR,
+    backend::{Found, Observer, Operation, Xattrs},
+};
 pub(crate) use directory::{Directory, Name, name_bytes, reach, reach_in_place};
 pub(crate) use meaning::{
     FAILED, NO_FILE, NONSENSE, cause, is_gone, is_no_link, leads_nowhere, refuses_direct,
@@ -31,6 +36,8 @@ const DIRECTORIES_TOO: u32 = 0x0200_0000;
 const LINKS_THEMSELVES: u32 = 0x0020_0000;
 /// `FILE_READ_ATTRIBUTES`: nothing is read, so nobody who shares with none minds.
 const ATTRIBUTES: u32 = 0x80;
+/// `READ_CONTROL`: the access list may be read.
+const ACCESS_LIST: u32 = 0x2_0000;
 
 fn open_to_look(path: &Path, flags: u32) -> io::Result<File> {
     let flags = flags | DIRECTORIES_TOO;
@@ -52,10 +59,18 @@ pub(crate) fn resolve(path: &Path) -> io::Result<PathBuf> {
     Ok(plain(&std::fs::canonicalize(verbatim(path))?))
 }
 
-/// There are none: what other systems keep in such attributes, Windows keeps in alternate data
-/// streams, which are not looked at.
-pub(crate) fn xattrs(path: &Path, _: &dyn Observer) -> io::Result<Xattrs> {
-    open_to_look(path, LINKS_THEMSELVES).map(|_| Xattrs::new())
+/// There are none but the access list: what other systems keep in such attributes, Windows keeps in
+/// alternate data streams, which are not looked at.
+pub(crate) fn xattrs(path: &Path, acls: bool, on: &dyn Observer) -> io::Result<Xattrs> {
+    if !acls {
+        return open_to_look(path, LINKS_THEMSELVES).map(|_| Xattrs::new());
+    }
+    on.count(Operation::Xattr);
+    let flags = LINKS_THEMSELVES | DIRECTORIES_TOO;
+    let access = ATTRIBUTES | ACCESS_LIST;
+    let file = OpenOptions::new().access_mode(access).custom_flags(flags).open(verbatim(path))?;
+    let descriptor = file_security::descriptor(&file)?;
+    Ok(vec![(ACL_XATTR.as_bytes().into(), descriptor.into())])
 }
 
 pub(crate) fn open_file(path: &Path) -> io::Result<File> {

@@ -61,7 +61,7 @@ pub fn a_path_is_resolved_through_its_links(backend: &dyn Backend) {
 pub fn only_user_xattrs_are_given(backend: &dyn Backend) {
     let root = scratch();
     let path = file(root.path(), "f", "");
-    assert!(backend.xattrs(&path, &Seen::default()).unwrap().is_empty());
+    assert!(backend.xattrs(&path, false, &Seen::default()).unwrap().is_empty());
     let set = |name, value: &[u8]| {
         rustix::fs::setxattr(&path, name, value, rustix::fs::XattrFlags::empty()).unwrap();
     };
@@ -69,12 +69,14 @@ pub fn only_user_xattrs_are_given(backend: &dyn Backend) {
     set("user.empty", b"");
     set("trusted.secret", b"x");
     let found: BTreeMap<_, _> =
-        backend.xattrs(&path, &Seen::default()).unwrap().into_iter().collect();
+        backend.xattrs(&path, false, &Seen::default()).unwrap().into_iter().collect();
     let expected: BTreeMap<Box<[u8]>, Box<[u8]>> = BTreeMap::from([
         ((*b"user.empty").into(), (*b"").into()),
         ((*b"user.studio").into(), (*b"\0binary\xff").into()),
     ]);
     assert_eq!(found, expected);
+    // Of access lists only drivers of NTFS tell.
+    assert_eq!(backend.xattrs(&path, true, &Seen::default()).unwrap().len(), 2);
 }
 
 pub fn entries_have_all_their_attributes(backend: &dyn Backend) {

@@ -7,12 +7,12 @@ use std::{
     fs::{File, Metadata, OpenOptions},
     io,
     os::windows::fs::{FileExt, OpenOptionsExt},
-    path::{Component, Path, PathBuf, Prefix},
+    path::{Path, PathBuf},
 };
 
 use pkgfs_win32::{
     flags::{FILE_ATTRIBUTE_READONLY, FILE_FLAG_NO_BUFFERING, FILE_FLAG_OPEN_REPARSE_POINT},
-    identity, locking, sparse,
+    identity, locking, paths, sparse,
 };
 
 /// An open file, for whoever is to have it without the store's knowing.
@@ -85,19 +85,7 @@ pub(crate) fn write_all_at(file: &File, mut bytes: &[u8], mut offset: u64) -> io
 
 /// The path without links, in the form that people and other programs write.
 pub(crate) fn real_path(path: &Path) -> io::Result<PathBuf> {
-    let real = path.canonicalize()?;
-    let mut components = real.components();
-    let Some(Component::Prefix(prefix)) = components.next() else { return Ok(real) };
-    let plain = match prefix.kind() {
-        Prefix::VerbatimDisk(letter) => PathBuf::from(format!("{}:", char::from(letter))),
-        Prefix::VerbatimUNC(server, share) => Path::new(r"\\").join(server).join(share),
-        _ => return Ok(real),
-    };
-    let mut whole = plain.into_os_string();
-    whole.push(components.as_path());
-    // Some names mean something else without the prefix (`nul`, or a dot at the end).
-    let whole = PathBuf::from(whole);
-    Ok(if std::path::absolute(&whole)? == whole { whole } else { real })
+    paths::real(path)
 }
 
 /// Which file this is.

@@ -7,7 +7,7 @@ use std::{
     io::{Read as _, Seek as _, SeekFrom},
     os::windows::ffi::OsStrExt as _,
     path::Path,
-    sync::{LazyLock, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     thread,
 };
 
@@ -229,7 +229,7 @@ impl Node {
     }
 }
 
-static INFO_SIZE: LazyLock<usize> = LazyLock::new(|| std::mem::size_of::<PRJ_PLACEHOLDER_INFO>());
+const INFO_SIZE: usize = std::mem::size_of::<PRJ_PLACEHOLDER_INFO>();
 
 fn provider() -> Option<&'static Provider> {
     PROVIDER.get()
@@ -263,9 +263,9 @@ unsafe extern "system" fn placeholder(data: *const PRJ_CALLBACK_DATA) -> HRESULT
     let extra: &[u8] = if node.sealed { &provider.sealed } else { &[] };
     if !extra.is_empty() {
         info.SecurityInformation.SecurityBufferSize = extra.len() as u32;
-        info.SecurityInformation.OffsetToSecurityDescriptor = *INFO_SIZE as u32;
+        info.SecurityInformation.OffsetToSecurityDescriptor = INFO_SIZE as u32;
     }
-    let mut buffer = vec![0_u64; (*INFO_SIZE + extra.len()).div_ceil(8)];
+    let mut buffer = vec![0_u64; (INFO_SIZE + extra.len()).div_ceil(8)];
     let name = terminated(&node.path);
     let target = match &node.what {
         What::Link { target, .. } => Some(terminated(target)),
@@ -280,9 +280,9 @@ unsafe extern "system" fn placeholder(data: *const PRJ_CALLBACK_DATA) -> HRESULT
     // terminated.
     unsafe {
         buffer.as_mut_ptr().cast::<PRJ_PLACEHOLDER_INFO>().write(info);
-        let after = buffer.as_mut_ptr().cast::<u8>().add(*INFO_SIZE);
+        let after = buffer.as_mut_ptr().cast::<u8>().add(INFO_SIZE);
         after.copy_from_nonoverlapping(extra.as_ptr(), extra.len());
-        let size = (*INFO_SIZE + extra.len()) as u32;
+        let size = (INFO_SIZE + extra.len()) as u32;
         let context = (*data).NamespaceVirtualizationContext;
         let extended = if target.is_some() { &raw const extended } else { std::ptr::null() };
         PrjWritePlaceholderInfo2(context, name.as_ptr(), buffer.as_ptr().cast(), size, extended)

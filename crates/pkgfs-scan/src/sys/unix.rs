@@ -1,0 +1,175 @@
+//! Directories are descriptors, and names are looked at below them.
+
+use std::{
+    ffi::CStr,
+    fs::{self, DirBuilder},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::{DirBuilderExt, MetadataExt},
+    },
+    path::{Path, PathBuf},
+};
+
+pub(crate) use rustix::io::Errno;
+use rustix::{
+    fs::{
+        AtFlags, FileType as Type, Mode, OFlags, RawDir, StatxFlags, fstatfs, openat, statat, statx,
+    },
+    process::geteuid,
+};
+
+use crate::{
+    directory::{Entry, FileType, Stat},
+    observation::{Identity, Moment},
+};
+
+/// Bytes of entries asked for at a time: each time is a round trip to storage.
+const AT_ONCE: usize = 256 << 10;
+
+/// An open directory.
+pub(crate) type Dir = OwnedFd;
+
+/// Room for listings, one for each thread.
+pub(crate) struct Buffer(Vec<u8>);
+
+impl Buffer {
+    pub(crate) fn new() -> Self {
+        Self(Vec::with_capacity(AT_ONCE))
+    }
+}
+
+/// Opens a directory of another for listing and for looking at names in it; links are followed.
+pub(crate) fn open(at: &Dir, name: &CStr) -> Result<Dir, Errno> {
+    openat(at, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// The same by its path.
+pub(crate) fn open_path(path: &Path) -> Result<Dir, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(rustix::fs::CWD, path, flags, Mode::empty())
+}
+
+/// The location of a repository as rez has it: the path without links.
+pub(crate) fn location(path: &Path) -> std::io::Result<PathBuf> {
+    path.canonicalize()
+}
+
+/// The entries of a directory, in its order, without `.` and `..`.
+pub(crate) fn list(dir: &Dir, buffer: &mut Buffer) -> Result<Vec<Entry>, Errno> {
+    let mut entries = Vec::new();
+    let mut directory = RawDir::new(dir.as_fd(), buffer.0.spare_capacity_mut());
+    while let Some(entry) = directory.next() {
+        let entry = entry?;
+        let name = entry.file_name();
+        if !matches!(name.to_bytes(), b"." | b"..") {
+            entries.push(Entry { name: name.to_owned(), listed: file_type(entry.file_type()) });
+        }
+    }
+    Ok(entries)
+}
+
+/// Finds out what an entry is, links not followed, where the listing does not say.
+pub(crate) fn resolve(at: &Dir, entry: &mut Entry) -> Result<(), Errno> {
+    if entry.listed == FileType::Unknown {
+        match statat(at, &*entry.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => entry.listed = file_type(Type::from_raw_mode(stat.st_mode)),
+            // It is gone: a look will say so again.
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// What a name leads to; `None` if to nothing.
+pub(crate) fn look(at: &Dir, name: &CStr) -> Result<Option<Stat>, Errno> {
+    match statat(at, name, AtFlags::empty()) {
+        Ok(stat) => Ok(Some(told(&stat))),
+        // A loop of links leads nowhere, and a name that is too long is nobody's.
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// What an open directory is.
+pub(crate) fn stat(dir: &Dir) -> Result<Stat, Errno> {
+    rustix::fs::fstat(dir).map(|stat| told(&stat))
+}
+
+/// What a path leads to.
+pub(crate) fn stat_path(path: &Path) -> Result<Stat, Errno> {
+    rustix::fs::stat(path).map(|stat| told(&stat))
+}
+
+/// What a directory is, as far as the system knows without asking storage.
+pub(crate) fn at_hand(at: &Dir, name: &CStr) -> Option<Identity> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
+    let stat = statx(at, name, flags, StatxFlags::BASIC_STATS).ok()?;
+    Some(Identity {
+        device: rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor),
+        inode: stat.stx_ino,
+        size: i64::try_from(stat.stx_size).unwrap_or(i64::MAX),
+        modified: Moment(stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
+        changed: Moment(stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec),
+    })
+}
+
+/// Whether a directory lies on a file system of this machine, where a look costs next to nothing. One
+/// that is not known here counts as remote.
+pub(crate) fn is_local(dir: &Dir) -> bool {
+    // From statfs(2): ext4, XFS, Btrfs, tmpfs, OverlayFS, ZFS, F2FS, SquashFS, EROFS, bcachefs.
+    const LOCAL: [i64; 10] = [
+        0xef53,
+        0x5846_5342,
+        0x9123_683e,
+        0x0102_1994,
+        0x794c_7630,
+        0x2fc1_2fc1,
+        0xf2f5_2010,
+        0x7371_7368,
+        0xe0f5_e1e2,
+        0xca45_1a4e,
+    ];
+    // Its type differs between architectures.
+    #[allow(clippy::unnecessary_cast)]
+    fstatfs(dir).is_ok_and(|space| LOCAL.contains(&(space.f_type as i64)))
+}
+
+/// Whether this user may keep an index there: root only where nobody else could replace it.
+pub(crate) fn may_keep_index(directory: &Path) -> bool {
+    let mut existing = directory.ancestors().filter_map(|path| fs::metadata(path).ok());
+    !geteuid().is_root() || existing.all(|metadata| metadata.uid() == 0)
+}
+
+/// Where users keep what can be made anew, below their home.
+pub(crate) const CACHE_IN_HOME: &str = ".cache";
+
+/// Makes a directory that is this user's alone, and those above it.
+pub(crate) fn make_private_dir(path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn file_type(kind: Type) -> FileType {
+    match kind {
+        Type::Directory => FileType::Directory,
+        Type::RegularFile => FileType::File,
+        Type::Symlink => FileType::Link,
+        Type::Unknown => FileType::Unknown,
+        _ => FileType::Other,
+    }
+}
+
+// The types of these fields differ between architectures.
+#[allow(clippy::unnecessary_cast, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn told(stat: &rustix::fs::Stat) -> Stat {
+    Stat {
+        kind: file_type(Type::from_raw_mode(stat.st_mode)),
+        identity: Identity {
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            size: stat.st_size as i64,
+            modified: Moment(stat.st_mtime as i64, stat.st_mtime_nsec as u32),
+            changed: Moment(stat.st_ctime as i64, stat.st_ctime_nsec as u32),
+        },
+    }
+}
