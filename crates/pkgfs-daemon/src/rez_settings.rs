@@ -88,7 +88,8 @@ async fn ask(keys: &RezKeys) -> Result<RezSettings, String> {
     RezSettings::from_rez_config(&output.stdout).map_err(|error| error.to_string())
 }
 
-#[cfg(test)]
+// The commands and paths in these are Unix's.
+#[cfg(all(test, unix))]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;

@@ -92,7 +92,7 @@ pub(crate) fn test_real(filter: &[String]) -> Result<()> {
         names.iter().flat_map(|name| ["--package", name]).collect()
     };
     process::run(cargo(&["build"]).args(of(&["pkgfs", SCENARIOS[0]])))?;
-    process::run(cargo(&["test"]).args(of(CRATES)).arg("--").args(filter))?;
+    process::run(cargo(&["test"]).args(of(CRATES)).args(["--", "--include-ignored"]).args(filter))?;
     let mut scenarios = process::command(program(None, "projfs-scenarios.exe"));
     process::run(scenarios.args(["--subject", "pkgfs", "--driver", "win32"]))
 }

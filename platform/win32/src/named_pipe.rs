@@ -178,6 +178,7 @@ mod tests {
     }
 
     #[tokio::test]
+    #[ignore = "Wine 8 passes over FILE_FLAG_FIRST_PIPE_INSTANCE; `cargo xtask test windows --real` runs it"]
     async fn a_name_that_somebody_has_cannot_be_taken_first() {
         let (name, security) = own("taken");
         let _first = serve(&name, &security, true).unwrap();

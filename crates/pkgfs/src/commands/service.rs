@@ -23,7 +23,7 @@ use windows_service::{
 use crate::{
     cli::{ServiceAction as Action, SettingFlags},
     config,
-    output::Outcome,
+    output::{Outcome, note},
 };
 
 /// Its name, as `sc query` takes it.
@@ -90,7 +90,9 @@ fn install(account: Option<&str>) -> anyhow::Result<Outcome> {
         actions: Some(vec![again(1), again(10), again(60)]),
     };
     service.update_failure_actions(failing).map_err(told)?;
-    service.set_failure_actions_on_non_crash_failures(true).map_err(told)?;
+    if let Err(error) = service.set_failure_actions_on_non_crash_failures(true) {
+        note(&format!("the service is started again after crashes alone: {:#}", told(error)));
+    }
     Ok(format!(
         "the service {NAME} {done}; it mounts {} when Windows starts, and now with `sc start {NAME}`\n",
         place.display()
