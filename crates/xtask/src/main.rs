@@ -5,8 +5,10 @@
 //! what it installs lies in `<workspace>/.work`, which git ignores and which may be deleted at any
 //! time.
 
+#[cfg_attr(windows, allow(dead_code, reason = "tasks of Linux use the rest"))]
 mod process;
 mod windows;
+#[cfg_attr(windows, allow(dead_code, reason = "tasks of Linux use the rest"))]
 mod workspace;
 
 // What runs on Linux, which is everything but the tests of Windows on Windows.

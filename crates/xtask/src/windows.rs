@@ -7,6 +7,7 @@
 //! ```
 
 use std::path::PathBuf;
+#[cfg(unix)]
 use std::process::Command;
 
 use anyhow::Result;
