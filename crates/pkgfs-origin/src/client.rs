@@ -139,7 +139,7 @@ impl Origin {
         }
     }
 
-    /// The path with every link in it resolved.
+    /// The path with every link in it resolved, as rez spells locations.
     ///
     /// # Errors
     /// What origin answered, or that it did not.

@@ -60,7 +60,7 @@ impl Backend for Mounted {
 
     fn canonical(&self, path: &Path, on: &dyn Observer) -> Result<PathBuf, Failure> {
         on.count(Operation::Resolve);
-        storage::resolve(path).map_err(Failure::at(path))
+        storage::canonical(path).map_err(Failure::at(path))
     }
 
     fn xattrs(&self, path: &Path, acls: bool, on: &dyn Observer) -> Result<Xattrs, Failure> {

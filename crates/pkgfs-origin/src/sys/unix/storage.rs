@@ -48,6 +48,11 @@ pub(crate) fn resolve(path: &Path) -> io::Result<PathBuf> {
     std::fs::canonicalize(path)
 }
 
+/// The same as rez spells it.
+pub(crate) fn canonical(path: &Path) -> io::Result<PathBuf> {
+    resolve(path)
+}
+
 /// The `user.*` extended attributes of the path itself, and the access list that a driver of NTFS
 /// tells.
 pub(crate) fn xattrs(path: &Path, acls: bool, on: &dyn Observer) -> io::Result<Xattrs> {

@@ -59,6 +59,13 @@ pub(crate) fn resolve(path: &Path) -> io::Result<PathBuf> {
     Ok(plain(&std::fs::canonicalize(verbatim(path))?))
 }
 
+/// The same as rez spells it: where file systems pay no heed to case it has locations in lower case
+/// (`canonical_path` in `rez/utils/filesystem.py`).
+pub(crate) fn canonical(path: &Path) -> io::Result<PathBuf> {
+    let path = resolve(path)?;
+    Ok(path.to_str().map(|text| text.to_lowercase().into()).unwrap_or(path))
+}
+
 /// There are none but the access list: what other systems keep in such attributes, Windows keeps in
 /// alternate data streams, which are not looked at.
 pub(crate) fn xattrs(path: &Path, acls: bool, on: &dyn Observer) -> io::Result<Xattrs> {
