@@ -24,7 +24,7 @@ mod order;
 use std::sync::Arc;
 
 pub(crate) use clashes::Shown;
-#[cfg(any(test, not(windows)))]
+#[cfg(test)]
 pub(crate) use order::Portable;
 pub(crate) use order::Rules;
 

@@ -18,10 +18,10 @@ pub(crate) trait Rules: Send + Sync {
 
 /// The rules as they are documented, without the tables of a volume: letters that have one capital
 /// compare as that.
-#[cfg(any(test, not(windows)))]
+#[cfg(test)]
 pub(crate) struct Portable;
 
-#[cfg(any(test, not(windows)))]
+#[cfg(test)]
 fn capital(unit: u16) -> u16 {
     let Some(character) = char::from_u32(unit.into()) else { return unit };
     let mut capitals = character.to_uppercase();
@@ -31,7 +31,7 @@ fn capital(unit: u16) -> u16 {
     }
 }
 
-#[cfg(any(test, not(windows)))]
+#[cfg(test)]
 impl Rules for Portable {
     fn compare(&self, one: &[u16], other: &[u16]) -> Ordering {
         one.iter().map(|unit| capital(*unit)).cmp(other.iter().map(|unit| capital(*unit)))
