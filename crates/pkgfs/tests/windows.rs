@@ -236,6 +236,26 @@ fn a_mount_from_its_first_day_to_its_last() {
 }
 
 #[test]
+fn a_mount_may_keep_the_access_lists_of_origin() {
+    let place = Place::new();
+    place.package("tool", "1.0.0");
+    let configured = fs::read_to_string(place.at("roaming\\pkgfs\\config.toml")).unwrap();
+    place.configure(&format!("origin.keep_acls = true\n{configured}"));
+    let shown = place.run(&["config", "--json"]).good();
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["origin.keep_acls"]["value"], serde_json::json!(true));
+    let (root, repository) = (place.at("root"), place.at("repo"));
+    place.run(&["mount", text(&root), "--repo", text(&repository)]).good();
+    // Settings of a running daemon are part of what it is.
+    let mut other = place.command(&["mount", text(&root), "--repo", text(&repository)]);
+    let output = other.env("PKGFS_ORIGIN_KEEP_ACLS", "false").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("other settings (origin)"), "{said}");
+    place.run(&["unmount", text(&root)]).good();
+    nothing_left(&root);
+}
+
+#[test]
 fn a_mount_whose_daemon_was_killed_is_told_of_recovered_and_taken_away() {
     let place = Place::new();
     let (root, repository) = (place.at("root"), place.at("repo"));

@@ -69,6 +69,9 @@ impl Platform {
         surroundings: &Surroundings,
         store: &Store,
     ) -> Result<(Self, Option<Succession>), DaemonError> {
+        if settings.origin.keep_acls {
+            return Err(DaemonError::NoAccessLists);
+        }
         if presence == Presence::Foreground || !settings.hand_over {
             return Ok((Self::new(None), None));
         }
