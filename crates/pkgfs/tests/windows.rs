@@ -256,6 +256,23 @@ fn a_mount_may_keep_the_access_lists_of_origin() {
 }
 
 #[test]
+fn a_root_that_a_mount_makes_is_for_those_who_are_let_in() {
+    let place = Place::new();
+    let private = place.at("private");
+    fs::create_dir(&private).unwrap();
+    pkgfs_win32::ownership::make_private(&private).unwrap();
+    let (root, repository) = (private.join("root"), place.at("repo"));
+    let mount = ["mount", text(&root), "--repo", text(&repository)];
+    for (more, everyone) in [(&[][..], false), (&["--allow-other"][..], true)] {
+        place.run(&[&mount[..], more].concat()).good();
+        let others = pkgfs_win32::ownership::others(&root).unwrap();
+        assert_eq!(others.iter().any(|other| other == "S-1-1-0"), everyone, "{others:?}");
+        place.run(&["unmount", text(&root)]).good();
+        nothing_left(&root);
+    }
+}
+
+#[test]
 fn a_mount_whose_daemon_was_killed_is_told_of_recovered_and_taken_away() {
     let place = Place::new();
     let (root, repository) = (place.at("root"), place.at("repo"));
