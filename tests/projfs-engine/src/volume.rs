@@ -154,6 +154,14 @@ impl Volume {
         self.inside().records.instance()
     }
 
+    /// Nobody serves the root any more.
+    pub fn leave(&self) {
+        let mut inside = self.inside();
+        if let Err(error) = inside.records.leave() {
+            eprintln!("projfs stand-in: cannot unmark {}: {error}", self.root.display());
+        }
+    }
+
     /// What is switched.
     #[must_use]
     pub fn switches(&self) -> Switches {

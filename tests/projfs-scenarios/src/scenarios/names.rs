@@ -76,12 +76,12 @@ fn files(scene: &Scene, subject: &dyn Subject, names: &[&str]) -> anyhow::Result
     }
     let stage = Stage::new(scene, subject)?;
     let directory = scene.payload("foo", "1.0", "d");
-    let mut should: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut should: Vec<String> = names.iter().map(|name| subject.shown(name)).collect();
     should.push("plain".to_owned());
     should.sort_by_key(|name| Wide::from(name.as_str()).key());
     same("the listing", did("listing", stage.program.names(&directory))?, should.clone())?;
     for name in names {
-        let path = directory.join(&Wide::from(*name));
+        let path = directory.join(&Wide::from(subject.shown(name).as_str()));
         same_bytes(name, &did(name, stage.program.read_all(&path))?, name.as_bytes())?;
     }
     same(
