@@ -44,7 +44,7 @@ impl Subject for Pkgfs {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { registers: true, plain: false, digests: false }
+        Abilities { registers: true, plain: false }
     }
 
     /// The rule of `docs/windows.md`: U+F000 and the character, for a dot or blank at the end and for the

@@ -24,8 +24,6 @@ pub struct Abilities {
     pub registers: bool,
     /// It is no provider, but plain copies: nothing is protected, and nothing has a life.
     pub plain: bool,
-    /// Content identifiers are made of the content alone: the same for the same bytes.
-    pub digests: bool,
 }
 
 /// A provider that runs.
