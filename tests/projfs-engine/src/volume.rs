@@ -191,7 +191,8 @@ impl Volume {
         lock(&self.state)
     }
 
-    pub(crate) fn note(&self, what: String) {
+    /// Adds to what [`Volume::take_trace`] gives.
+    pub fn note(&self, what: String) {
         self.inside().trace.push(what);
     }
 
