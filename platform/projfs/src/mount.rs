@@ -183,7 +183,7 @@ impl Mount {
         self.provider.drain(DRAIN);
         self.instance.stop();
         if gone {
-            let _ = fs::remove_file(self.root.join(RECORD));
+            remove(&self.root);
         }
         self.ended.send_replace(true);
         Ok(())
@@ -194,7 +194,7 @@ impl Mount {
         let (projection, ground) = (&*self.instance, &*self.provider.ground);
         let mut gone = true;
         for name in ground.names(&[]).unwrap_or_default() {
-            if name == RECORD || name == SYS || name.starts_with(".projfs") {
+            if name == RECORD || name == SYS {
                 continue;
             }
             let _doing = self.provider.own.doing(&[&name], crate::own::What::ChangeBelow);
@@ -259,7 +259,6 @@ pub fn clear(root: &Path) -> Result<(), MountError> {
     for name in ground.names(&[]).unwrap_or_default() {
         gone &= match name.as_str() {
             RECORD => true,
-            name if name.starts_with(".projfs") => true,
             SYS => ground.remove_tree(&[SYS]).is_ok(),
             name => sweep(&*instance, &ground, &[name]),
         };
@@ -269,8 +268,22 @@ pub fn clear(root: &Path) -> Result<(), MountError> {
         let users = vec![root.display().to_string()];
         return Err(MountError::Busy { mountpoint: root, users });
     }
-    let _ = fs::remove_file(root.join(RECORD));
+    remove(&root);
     Ok(())
+}
+
+/// Takes an empty root away, and with it the mark that ProjFS left on it. One that cannot go, since it is
+/// some program's current directory, keeps its record: by that the next mount knows it for ours.
+fn remove(root: &Path) {
+    let path = root.join(RECORD);
+    let Ok(record) = fs::read(&path) else { return };
+    let removed = fs::remove_file(&path).and_then(|()| fs::remove_dir(root));
+    if let Err(error) = removed {
+        tracing::warn!(%error, root = %root.display(), "the mountpoint's directory stays");
+        if let Err(error) = fs::write(&path, record) {
+            tracing::warn!(%error, path = %path.display(), "the mount's record is lost");
+        }
+    }
 }
 
 fn absolute(root: &Path) -> Result<PathBuf, MountError> {

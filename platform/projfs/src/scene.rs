@@ -25,7 +25,7 @@ use crate::{
     codes::Win32,
     commands::Outcome,
     enumeration::{Asked, Buffer, Item},
-    ground::Ground,
+    ground::{Ground, Links as _},
     names::{Portable, readable, wide},
     own::Own,
     placeholder::{Placeholder, Version},
@@ -94,14 +94,11 @@ impl Scene {
             .enable_all()
             .build()
             .unwrap();
-        let worker = ["scene::worker", "--exact", "--ignored", "--nocapture", "--quiet"];
-        let command = std::iter::once(std::env::current_exe().unwrap().into_os_string())
-            .chain(worker.map(Into::into))
-            .collect();
         let repository = canonical(&at("repository"));
         let store = Arc::new(Store::open(&at("store")).unwrap());
         let view = runtime.block_on(async {
-            let origin = Origin::start(OriginSettings { command, ..origin }).unwrap();
+            let settings = OriginSettings { command: vec![worker().into()], ..origin };
+            let origin = Origin::start(settings).unwrap();
             let settings = settings_of(&repository, on_lookup);
             View::open(Arc::clone(&store), origin, settings, None).unwrap()
         });
@@ -224,7 +221,7 @@ impl Scene {
 
     /// A payload's file, by the tree that its link leads to.
     pub(crate) fn through(&self, h4: &str, below: &str) -> String {
-        let link = fs::read_link(self.on_disk(&format!(r"{h4}\a"))).unwrap();
+        let link = HostLinks.target(&self.on_disk(&format!(r"{h4}\a"))).unwrap().unwrap();
         let tree = link.file_name().unwrap().to_string_lossy().into_owned();
         let below = if below.is_empty() { String::new() } else { format!("\\{below}") };
         format!(r".pkgfs\{tree}{below}")
@@ -355,9 +352,11 @@ fn owner() -> (u32, u32) {
     (0, 0)
 }
 
-/// Not a test: the process that reads repositories, started by the scenes.
-#[test]
-#[ignore = "is started by other tests"]
-fn worker() {
-    std::process::exit(i32::from(pkgfs_origin::worker::main() != std::process::ExitCode::SUCCESS));
+/// The process that reads repositories: an example of this crate, which cargo builds beside its tests.
+fn worker() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let examples = tests.ancestors().nth(2).unwrap().join("examples");
+    let program = examples.join(format!("projfs-origin-worker{}", std::env::consts::EXE_SUFFIX));
+    assert!(program.exists(), "{}: not built; run all targets of this crate", program.display());
+    program
 }

@@ -13,7 +13,7 @@ use std::{
 use crate::{
     Wide,
     codes::attribute,
-    records::{Kind, Record, SIDECAR, State, Times},
+    records::{Kind, Record, State, Times},
     wide,
 };
 
@@ -59,8 +59,7 @@ pub(crate) fn list(root: &Path, directory: &Wide) -> Vec<(Wide, Metadata)> {
         .filter_map(Result::ok)
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            let hidden = name.starts_with(SUBSTITUTE) || (directory.is_empty() && name == SIDECAR);
-            if hidden {
+            if name.starts_with(SUBSTITUTE) {
                 return None;
             }
             Some((Wide::from(name.as_str()), entry.metadata().ok()?))

@@ -9,7 +9,7 @@
 //!
 //! What is on disk is the truth: whatever lies in the root and is not known as a placeholder is a
 //! full file or directory, also where somebody put it there behind the volume's back. Placeholders,
-//! tombstones and links are known from a journal in [`records::SIDECAR`] inside the root.
+//! tombstones and links are known from a journal in [`records::sidecar`] beside the root.
 //!
 //! `docs/projfs-standin.md` says from which page each rule comes and what is not shown.
 

@@ -12,8 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Wide, access::Descriptor, wide::Key};
 
-/// The directory in a root in which a volume keeps what NTFS would keep in reparse points.
-pub const SIDECAR: &str = ".projfs-standin";
+/// The directory beside a root in which a volume keeps what NTFS would keep in reparse points.
+#[must_use]
+pub fn sidecar(root: &Path) -> PathBuf {
+    let mut name = root.as_os_str().to_owned();
+    name.push(".projfs-standin");
+    name.into()
+}
 
 /// What an item is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,14 +151,15 @@ struct Line {
 /// All records of a root.
 pub struct Records {
     items: BTreeMap<Key, Record>,
-    journal: File,
+    /// None once the root was left.
+    journal: Option<File>,
     sidecar: PathBuf,
 }
 
 impl Records {
     /// Makes `root` a virtualization root; `None` where it is one already.
     pub fn create(root: &Path, instance: &[u8]) -> std::io::Result<Option<()>> {
-        let sidecar = root.join(SIDECAR);
+        let sidecar = sidecar(root);
         match fs::create_dir(&sidecar) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(None),
@@ -167,7 +173,7 @@ impl Records {
 
     /// Opens what is known of `root`; `None` where it is no virtualization root.
     pub fn open(root: &Path) -> std::io::Result<Option<Self>> {
-        let sidecar = root.join(SIDECAR);
+        let sidecar = sidecar(root);
         if !sidecar.join("instance").exists() {
             return Ok(None);
         }
@@ -185,7 +191,18 @@ impl Records {
         if whole < text.len() {
             OpenOptions::new().write(true).open(sidecar.join("journal"))?.set_len(whole as u64)?;
         }
-        Ok(Some(Self { items, journal, sidecar }))
+        Ok(Some(Self { items, journal: Some(journal), sidecar }))
+    }
+
+    /// Nobody serves the root any more. NTFS keeps the mark on the root's directory itself, which can be
+    /// removed when nothing is in it; so a root of which nothing is known loses its mark here.
+    pub fn leave(&mut self) -> std::io::Result<()> {
+        if !self.items.is_empty() {
+            return Ok(());
+        }
+        // Windows removes no directory of an open file.
+        self.journal = None;
+        fs::remove_dir_all(&self.sidecar)
     }
 
     /// The instance's identifier, as it was given when the root was made.
@@ -257,10 +274,11 @@ impl Records {
     }
 
     fn write(&mut self, key: &[u16], record: Option<&Record>) {
+        let Some(journal) = &mut self.journal else { return };
         let line = Line { key: Wide(key.to_vec()), record: record.cloned() };
         let mut text = serde_json::to_string(&line).expect("records are plain data");
         text.push('\n');
-        if let Err(error) = self.journal.write_all(text.as_bytes()) {
+        if let Err(error) = journal.write_all(text.as_bytes()) {
             eprintln!(
                 "projfs stand-in: cannot write its journal in {}: {error}",
                 self.sidecar.display()

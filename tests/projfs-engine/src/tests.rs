@@ -5,7 +5,7 @@ mod provided;
 mod provider;
 mod states;
 
-use std::sync::Arc;
+use std::{fs, path::PathBuf, sync::Arc};
 
 use tempfile::TempDir;
 
@@ -38,11 +38,17 @@ impl Root {
 
     fn with(files: &[(&str, &[u8])], options: Options) -> Self {
         let directory = TempDir::new().unwrap();
-        supply::mark(directory.path(), b"instance").unwrap();
+        let path = directory.path().join("root");
+        fs::create_dir(&path).unwrap();
+        supply::mark(&path, b"instance").unwrap();
         let provider = Arc::new(Fake::new(files));
-        let volume = Volume::open(directory.path(), Arc::clone(&provider) as _, options).unwrap();
+        let volume = Volume::open(&path, Arc::clone(&provider) as _, options).unwrap();
         provider.serve(&volume);
         Self { directory, provider, volume }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("root")
     }
 
     fn open(&self, path: &str, how: How) -> Result<u64, Code> {

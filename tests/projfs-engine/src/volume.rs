@@ -154,6 +154,14 @@ impl Volume {
         self.inside().records.instance()
     }
 
+    /// Nobody serves the root any more.
+    pub fn leave(&self) {
+        let mut inside = self.inside();
+        if let Err(error) = inside.records.leave() {
+            eprintln!("projfs stand-in: cannot unmark {}: {error}", self.root.display());
+        }
+    }
+
     /// What is switched.
     #[must_use]
     pub fn switches(&self) -> Switches {
@@ -183,7 +191,8 @@ impl Volume {
         lock(&self.state)
     }
 
-    pub(crate) fn note(&self, what: String) {
+    /// Adds to what [`Volume::take_trace`] gives.
+    pub fn note(&self, what: String) {
         self.inside().trace.push(what);
     }
 

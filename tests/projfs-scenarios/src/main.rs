@@ -1,5 +1,6 @@
 //! `projfs-scenarios [--subject reference|pkgfs|copied] [--pkgfs PATH] [--driver standin|win32] [--base DIR]
-//! [--list] [WORDS…]`: plays the scenarios whose sentence has all words, and prints a line each.
+//! [--list] [--impossible COUNT] [WORDS…]`: plays the scenarios whose sentence has all words, and prints a
+//! line each. It fails if one does, and if others than COUNT cannot be played on this machine.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -14,6 +15,7 @@ struct Arguments {
     drive: Drive,
     base: Option<PathBuf>,
     list: bool,
+    impossible: Option<usize>,
     words: Vec<String>,
 }
 
@@ -25,6 +27,7 @@ fn arguments() -> anyhow::Result<Arguments> {
         drive: Drive::Standin,
         base: None,
         list: false,
+        impossible: None,
         words: Vec::new(),
     };
     let mut arguments = std::env::args().skip(1);
@@ -41,6 +44,7 @@ fn arguments() -> anyhow::Result<Arguments> {
                 }
             }
             "--base" => chosen.base = Some(value()?.into()),
+            "--impossible" => chosen.impossible = Some(value()?.parse()?),
             "--list" => chosen.list = true,
             "--read" => read(&value()?)?,
             option if option.starts_with("--") => bail!("unknown option {option}"),
@@ -73,7 +77,7 @@ fn main() -> anyhow::Result<ExitCode> {
             arguments.words.iter().all(|word| scenario.sentence.contains(word.as_str()))
         })
         .collect();
-    let (mut passed, mut skipped, mut failed) = (0, 0, 0);
+    let (mut passed, mut skipped, mut impossible, mut failed) = (0, 0, 0, 0);
     for scenario in &chosen {
         if arguments.list {
             println!("{}", scenario.sentence);
@@ -89,6 +93,10 @@ fn main() -> anyhow::Result<ExitCode> {
                 skipped += 1;
                 println!("skip  {}: {why}", scenario.sentence);
             }
+            Ok(Outcome::Impossible(why)) => {
+                impossible += 1;
+                println!("can't {}: {why}", scenario.sentence);
+            }
             Err(error) => {
                 failed += 1;
                 println!("FAIL  {}: {error:#}", scenario.sentence);
@@ -97,10 +105,16 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     if !arguments.list {
         let name = arguments.subject.name();
-        println!("{name}: {passed} passed, {skipped} skipped, {failed} failed");
+        println!(
+            "{name}: {passed} passed, {skipped} do not concern it, {impossible} cannot be played here, \
+             {failed} failed"
+        );
     }
     if chosen.is_empty() {
         bail!("no scenario has these words");
+    }
+    if let Some(expected) = arguments.impossible.filter(|expected| *expected != impossible) {
+        bail!("{impossible} scenarios cannot be played here, not {expected}");
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -44,7 +44,27 @@ impl Subject for Pkgfs {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { registers: true, plain: false, digests: false }
+        Abilities { registers: true, plain: false }
+    }
+
+    /// The rule of `docs/windows.md`: U+F000 and the character, for a dot or blank at the end and for the
+    /// first letter of a device's name.
+    fn shown(&self, name: &str) -> String {
+        let escaped = |character: char| char::from_u32(0xF000 + u32::from(character));
+        let stem = name.split('.').next().unwrap_or_default().to_uppercase();
+        let device = match stem.as_bytes() {
+            [b'C', b'O', b'M', b'1'..=b'9'] | [b'L', b'P', b'T', b'1'..=b'9'] => true,
+            stem => matches!(stem, b"CON" | b"PRN" | b"AUX" | b"NUL"),
+        };
+        let last = name.chars().count().saturating_sub(1);
+        name.chars()
+            .enumerate()
+            .map(|(at, character)| {
+                let end = at == last && matches!(character, '.' | ' ');
+                let reserved = end || (at == 0 && device);
+                escaped(character).filter(|_| reserved).unwrap_or(character)
+            })
+            .collect()
     }
 
     fn start(&self, scene: &Scene) -> anyhow::Result<Box<dyn Running>> {
@@ -58,6 +78,8 @@ impl Subject for Pkgfs {
             said.display(),
         );
         fs::write(&settings, text)?;
+        // One that was killed has left the address at which it served.
+        fs::remove_file(scene.address()).ok();
         let log = scene.store().with_file_name("output");
         let output = File::create(&log)?;
         let mut command = Command::new(&self.program);
@@ -140,7 +162,7 @@ impl Running for Mounted {
     }
 
     fn flush(&mut self, package: &str) -> anyhow::Result<()> {
-        let output = self.run(&["flush", package])?;
+        let output = self.run(&["flush", &self.root.to_string_lossy(), package])?;
         if !output.status.success() {
             bail!("pkgfs flush: {}", String::from_utf8_lossy(&output.stderr));
         }

@@ -29,7 +29,7 @@ impl Subject for Reference {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { registers: false, plain: false, digests: true }
+        Abilities { registers: false, plain: false }
     }
 
     fn start(&self, scene: &Scene) -> anyhow::Result<Box<dyn Running>> {

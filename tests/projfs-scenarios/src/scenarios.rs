@@ -22,6 +22,8 @@ pub enum Outcome {
     Passed,
     /// It needs what this driver or subject does not have.
     Skipped(&'static str),
+    /// It needs what this machine does not have.
+    Impossible(&'static str),
 }
 
 /// A sentence that must hold, and its proof.

@@ -8,6 +8,10 @@ pub trait Subject: Sync {
     fn name(&self) -> &'static str;
     /// What it can do beyond showing packages.
     fn abilities(&self) -> Abilities;
+    /// The name under which it shows a file of a payload: its own, unless Windows cannot have that.
+    fn shown(&self, name: &str) -> String {
+        name.to_owned()
+    }
     /// Starts it over a scene's repository, and returns once the root shows packages.
     fn start(&self, scene: &Scene) -> anyhow::Result<Box<dyn Running>>;
 }
@@ -20,8 +24,6 @@ pub struct Abilities {
     pub registers: bool,
     /// It is no provider, but plain copies: nothing is protected, and nothing has a life.
     pub plain: bool,
-    /// Content identifiers are made of the content alone: the same for the same bytes.
-    pub digests: bool,
 }
 
 /// A provider that runs.

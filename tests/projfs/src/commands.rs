@@ -122,12 +122,11 @@ impl Commands {
         }
     }
 
-    /// `PrjCompleteCommand`: of a command that was cancelled, a no-op and no error.
-    pub(crate) fn complete(&self, number: i32, outcome: Outcome) {
+    /// `PrjCompleteCommand`: of a command that was cancelled, a no-op and no error. Whether it was one
+    /// that had not ended.
+    pub(crate) fn complete(&self, number: i32, outcome: Outcome) -> bool {
         let command = lock(&self.table).commands.get(&number).cloned();
-        if let Some(command) = command {
-            command.end(outcome);
-        }
+        command.map(|command| command.end(outcome)).is_some()
     }
 
     /// Makes no more callbacks, cancels those that pend, and waits for those that run.

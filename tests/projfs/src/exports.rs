@@ -300,7 +300,11 @@ unsafe extern "system" fn PrjCompleteCommand(
         }
         _ => 0,
     };
-    instance.commands.complete(number, (result, mask));
+    if !instance.commands.complete(number, (result, mask))
+        && let Ok(volume) = instance.volume()
+    {
+        volume.note("completed late".to_owned());
+    }
     S_OK
 }
 

@@ -114,6 +114,7 @@ impl Instance {
         }
         self.commands.stop();
         if let Some(volume) = self.volume.get() {
+            volume.leave();
             let volume = Arc::downgrade(volume);
             lock(&RUNNING).retain(|running| !running.ptr_eq(&volume));
         }

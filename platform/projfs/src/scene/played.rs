@@ -87,18 +87,14 @@ impl Projection for Played {
     }
 }
 
-/// Links of this host.
+/// Links on disk, with what a host has that makes them without privileges: symbolic links, or elsewhere
+/// directories in which a file says where they lead.
 pub(super) struct HostLinks;
 
+#[cfg(unix)]
 impl Links for HostLinks {
-    #[cfg(unix)]
     fn make(&self, link: &Path, target: &Path) -> io::Result<()> {
         std::os::unix::fs::symlink(target, link)
-    }
-
-    #[cfg(windows)]
-    fn make(&self, link: &Path, target: &Path) -> io::Result<()> {
-        pkgfs_win32::junction::make(link, target)
     }
 
     fn target(&self, link: &Path) -> io::Result<Option<PathBuf>> {
@@ -111,6 +107,25 @@ impl Links for HostLinks {
     }
 
     fn remove(&self, link: &Path) -> io::Result<()> {
-        if cfg!(windows) { fs::remove_dir(link) } else { fs::remove_file(link) }
+        fs::remove_file(link)
     }
 }
+
+#[cfg(windows)]
+impl Links for HostLinks {
+    fn make(&self, link: &Path, target: &Path) -> io::Result<()> {
+        fs::create_dir(link)?;
+        fs::write(link.join(LEADS), target.as_os_str().as_encoded_bytes())
+    }
+
+    fn target(&self, link: &Path) -> io::Result<Option<PathBuf>> {
+        Ok(fs::read_to_string(link.join(LEADS)).ok().map(Into::into))
+    }
+
+    fn remove(&self, link: &Path) -> io::Result<()> {
+        fs::remove_file(link.join(LEADS)).and_then(|()| fs::remove_dir(link))
+    }
+}
+
+#[cfg(windows)]
+const LEADS: &str = ".leads-to";

@@ -11,7 +11,7 @@ use crate::{
     codes::{attribute, right},
     open::How,
     provider::{Asker, Gone},
-    records::SIDECAR,
+    records::sidecar,
     supply::{self, allow, cause, file_state},
     volume::{Options, Switches},
 };
@@ -28,7 +28,7 @@ fn a_file_goes_from_virtual_over_placeholder_and_hydrated_to_full() {
     let write = How { backup: false, ..How::with(right::WRITE_DATA) };
     root.close(root.open("f", write).unwrap());
     assert_eq!(root.state("f"), Ok(file_state::FULL));
-    assert_eq!(fs::read(root.directory.path().join("f")).unwrap(), b"bytes");
+    assert_eq!(fs::read(root.path().join("f")).unwrap(), b"bytes");
 }
 
 #[test]
@@ -115,13 +115,13 @@ fn what_is_taken_back_while_it_is_open_is_read_on_and_excluded_where_deletion_is
     let handle = root.open("f", How { share: crate::codes::share::READ, ..How::read() }).unwrap();
     assert_eq!(root.volume.take_back(&at("f"), 0), Err((Code::SHARING_VIOLATION, cause::NONE)));
     root.close(handle);
-    assert_eq!(fs::read_dir(root.directory.path().join(SIDECAR).join("gone")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(sidecar(&root.path()).join("gone")).unwrap().count(), 0);
 }
 
 #[test]
 fn a_root_is_marked_once_and_only_a_marked_one_starts() {
     let root = Root::new(&[]);
-    let again = supply::mark(root.directory.path(), b"another instance");
+    let again = supply::mark(&root.path(), b"another instance");
     assert_eq!(again, Err(Code::REPARSE_POINT_ENCOUNTERED));
     assert_eq!(root.volume.instance(), b"instance");
     let plain = tempfile::tempdir().unwrap();
@@ -135,7 +135,7 @@ fn without_a_provider_hydrated_files_are_read_and_the_rest_is_unavailable() {
     root.read("read").unwrap();
     root.state("seen").unwrap();
     root.write("mine", b"mine").unwrap();
-    let left = Volume::open(root.directory.path(), Arc::new(Gone), Options::default()).unwrap();
+    let left = Volume::open(&root.path(), Arc::new(Gone), Options::default()).unwrap();
     let root = Root { volume: left, ..root };
     assert_eq!(root.read("read").unwrap(), b"bytes");
     assert_eq!(root.read("mine").unwrap(), b"mine");
@@ -149,7 +149,7 @@ fn without_a_provider_hydrated_files_are_read_and_the_rest_is_unavailable() {
 fn a_journal_that_was_torn_by_a_crash_loses_its_last_line_only() {
     let root = Root::new(&[("a", b"bytes"), ("b", b"bytes")]);
     root.read("a").unwrap();
-    let journal = root.directory.path().join(SIDECAR).join("journal");
+    let journal = sidecar(&root.path()).join("journal");
     fs::File::options()
         .append(true)
         .open(&journal)
@@ -157,11 +157,8 @@ fn a_journal_that_was_torn_by_a_crash_loses_its_last_line_only() {
         .write_all(b"{\"key\":\"B\",\"rec")
         .unwrap();
     let reopened = |root: Root| {
-        let volume = Volume::open(
-            root.directory.path(),
-            Arc::clone(&root.provider) as _,
-            Options::default(),
-        );
+        let volume =
+            Volume::open(&root.path(), Arc::clone(&root.provider) as _, Options::default());
         Root { volume: volume.unwrap(), ..root }
     };
     let root = reopened(root);
@@ -177,10 +174,10 @@ fn what_somebody_writes_to_the_disk_behind_the_volume_is_full() {
     root.state("placeholder").unwrap();
     root.delete("gone").unwrap();
     for name in ["placeholder", "gone", "new"] {
-        fs::write(root.directory.path().join(name), "written").unwrap();
+        fs::write(root.path().join(name), "written").unwrap();
         assert_eq!(root.read(name).unwrap(), b"written", "{name}");
         assert_eq!(root.state(name), Ok(file_state::FULL), "{name}");
     }
-    fs::remove_file(root.directory.path().join("new")).unwrap();
+    fs::remove_file(root.path().join("new")).unwrap();
     assert_eq!(root.read("new"), Err(Code::FILE_NOT_FOUND));
 }

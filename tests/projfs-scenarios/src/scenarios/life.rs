@@ -1,6 +1,6 @@
 //! Starts, stops, crashes and flushes.
 
-use std::{sync::mpsc, thread, time::Duration};
+use std::{fs, path::Path, sync::mpsc, thread, time::Duration};
 
 use pkgfs_projfs_engine::{Code, Wide, codes::right, open::How, volume::Switches};
 
@@ -85,6 +85,24 @@ fn stopped(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// With the files that are read-only.
+fn remove_tree(directory: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let metadata = fs::symlink_metadata(&path)?;
+        if metadata.is_dir() {
+            remove_tree(&path)?;
+            continue;
+        }
+        let mut permissions = metadata.permissions();
+        #[expect(clippy::permissions_set_readonly_false, reason = "an attribute of Windows")]
+        permissions.set_readonly(false);
+        fs::set_permissions(&path, permissions)?;
+        fs::remove_file(&path)?;
+    }
+    fs::remove_dir(directory)
+}
+
 fn other_instance(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
     let content = package(scene)?;
     let at = |below: &str| scene.payload("foo", "1.0", below);
@@ -93,7 +111,7 @@ fn other_instance(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcom
     drop(program);
     running.kill();
     // The store is lost, and with it whatever told the instance.
-    std::fs::remove_dir_all(scene.store())?;
+    remove_tree(&scene.store())?;
     std::fs::create_dir(scene.store())?;
     let stage = Stage::new(scene, subject)?;
     same_bytes("a file", &did("reading", stage.program.read_all(&at(r"d\read")))?, &content)?;
@@ -162,7 +180,7 @@ fn flushed(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
     let mut stage = Stage::new(scene, subject)?;
     let path = scene.payload("foo", "1.0", r"e\x");
     same_bytes("the file", &did("reading", stage.program.read_all(&path))?, b"x")?;
-    std::fs::write(scene.repository().join("foo/1.0/e/x"), b"changed")?;
+    fs::write(scene.repository().join("foo/1.0/e/x"), b"changed")?;
     stage.running.flush("foo")?;
     same_bytes("the file", &did("reading", stage.program.read_all(&path))?, b"changed")?;
     let entries =

@@ -109,7 +109,7 @@ fn patterns(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
 
 fn dos_patterns(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
     if subject.abilities().plain && cfg!(windows) {
-        return Ok(Outcome::Skipped("Wine's own listings do not know them"));
+        return Ok(Outcome::Impossible("Wine's own listings do not know them"));
     }
     let cases: [(&str, &[&str]); 5] = [
         ("<.gz", &["archive.tar.gz"]),

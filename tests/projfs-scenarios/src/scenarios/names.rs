@@ -1,5 +1,7 @@
 //! Names.
 
+use std::{fs::File, io::Write as _, path::Path, process::Command, thread, time::Duration};
+
 use pkgfs_projfs_engine::{Code, Wide, codes::attribute, open::How};
 
 use super::{Outcome, Scenarios, Stage, did, refused, same, same_bytes};
@@ -33,18 +35,62 @@ fn any_case(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
     stage.end()
 }
 
+/// Files whose names differ in case alone. Windows can be told to let a directory have them; under Wine,
+/// which knows no such directories, the system below makes them.
+fn make_clash(directory: &Path) -> std::io::Result<()> {
+    if cfg!(windows) {
+        let mut fsutil = Command::new("fsutil");
+        fsutil.args(["file", "setCaseSensitiveInfo"]).arg(directory).arg("enable");
+        fsutil.output().ok();
+    }
+    std::fs::write(directory.join("Name"), b"Name")?;
+    match File::create_new(directory.join("name")) {
+        Ok(mut file) => file.write_all(b"name"),
+        Err(_) => {
+            // Wine starts it and has no handle to wait for.
+            let mut shell = Command::new(r"Z:\bin\sh");
+            shell.args(["-c", "printf name > .name && mv .name name"]).current_dir(directory);
+            shell.spawn().ok();
+            for _ in 0..100 {
+                if std::fs::read_dir(directory)?.count() == 3 {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+            Ok(())
+        }
+    }
+}
+
 fn clash(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
-    scene.package("foo", "1.0", &[("d/Name", b"first"), ("d/name", b"second"), ("d/z", b"z")])?;
-    if std::fs::read_dir(scene.repository().join("foo/1.0/d"))?.count() != 3 {
-        return Ok(Outcome::Skipped("this disk holds no two names that differ in case alone"));
+    if subject.abilities().plain {
+        return Ok(Outcome::Skipped("a copy has one name of both"));
+    }
+    scene.package("foo", "1.0", &[("d/z", b"z")])?;
+    let directory = scene.repository().join("foo").join("1.0").join("d");
+    if make_clash(&directory).is_err() || std::fs::read_dir(&directory)?.count() != 3 {
+        return Ok(Outcome::Impossible("this disk holds no two names that differ in case alone"));
     }
     let mut seen = Vec::new();
     for _ in 0..2 {
         let stage = Stage::new(scene, subject)?;
         let directory = scene.payload("foo", "1.0", "d");
         let listed = did("listing", stage.program.names(&directory))?;
-        same("how many names show", listed.len(), 2)?;
+        same("how many names show", listed.len(), 3)?;
         let path = directory.join(&Wide::from("NAME"));
+        if subject.abilities().registers {
+            let told_apart = listed.iter().filter(|name| *name != "z").map(|name| {
+                did(name, stage.program.read_all(&directory.join(&Wide::from(name.as_str()))))
+            });
+            let mut contents = told_apart.collect::<anyhow::Result<Vec<_>>>()?;
+            contents.sort();
+            same("what they hold", contents, vec![b"Name".to_vec(), b"name".to_vec()])?;
+            same_bytes(
+                "the one without capitals",
+                &did("it", stage.program.read_all(&path))?,
+                b"name",
+            )?;
+        }
         seen.push((listed, did("reading", stage.program.read_all(&path))?));
         stage.end()?;
     }
@@ -72,16 +118,16 @@ fn made(scene: &Scene, names: &[&str]) -> anyhow::Result<bool> {
 
 fn files(scene: &Scene, subject: &dyn Subject, names: &[&str]) -> anyhow::Result<Outcome> {
     if !made(scene, names)? {
-        return Ok(Outcome::Skipped("this disk cannot hold such names"));
+        return Ok(Outcome::Impossible("this disk cannot hold such names"));
     }
     let stage = Stage::new(scene, subject)?;
     let directory = scene.payload("foo", "1.0", "d");
-    let mut should: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut should: Vec<String> = names.iter().map(|name| subject.shown(name)).collect();
     should.push("plain".to_owned());
     should.sort_by_key(|name| Wide::from(name.as_str()).key());
     same("the listing", did("listing", stage.program.names(&directory))?, should.clone())?;
     for name in names {
-        let path = directory.join(&Wide::from(*name));
+        let path = directory.join(&Wide::from(subject.shown(name).as_str()));
         same_bytes(name, &did(name, stage.program.read_all(&path))?, name.as_bytes())?;
     }
     same(
@@ -137,7 +183,7 @@ fn unpaired(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
             .filter_map(Result::ok)
             .any(|entry| entry.file_name().encode_wide().eq(units));
     if !kept {
-        return Ok(Outcome::Skipped("this disk cannot hold such names"));
+        return Ok(Outcome::Impossible("this disk cannot hold such names"));
     }
     let stage = Stage::new(scene, subject)?;
     let shown = scene.payload("foo", "1.0", "d");
@@ -150,7 +196,7 @@ fn unpaired(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
 
 #[cfg(not(windows))]
 fn unpaired(_: &Scene, _: &dyn Subject) -> anyhow::Result<Outcome> {
-    Ok(Outcome::Skipped("names are bytes here"))
+    Ok(Outcome::Impossible("names are bytes here"))
 }
 
 fn absent(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
@@ -196,7 +242,7 @@ fn link(scene: &Scene, name: &str, target: &str, directory: bool) -> bool {
     made.is_ok() && std::fs::symlink_metadata(&at).is_ok_and(|metadata| metadata.is_symlink())
 }
 
-const NO_LINKS: Outcome = Outcome::Skipped("no links can be made in a repository here");
+const NO_LINKS: Outcome = Outcome::Impossible("no links can be made in a repository here");
 
 fn file_link(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
     scene.package("foo", "1.0", &[("file", b"content")])?;

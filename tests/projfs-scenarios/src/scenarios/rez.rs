@@ -2,6 +2,8 @@
 //! `os` makes of it there (`os.rename` is `MoveFileExW`, `os.replace` the same with replacement,
 //! `os.link` is `CreateHardLinkW`, `os.utime` opens for `FILE_WRITE_ATTRIBUTES`).
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use pkgfs_projfs_engine::{
     Code, Wide,
     codes::{attribute, right},
@@ -181,10 +183,12 @@ fn through_link(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome>
     stage.end()
 }
 
-/// `remove_variant`, up to the directories.
+/// `remove_variant`, up to the directories. rez makes up a name there that nothing had before.
 pub(super) fn remove_variant(program: &dyn Driver, scene: &Scene) -> anyhow::Result<Wide> {
     let h4 = scene.h4("foo", "1.0");
-    let to = scene.path(r".sys\to_delete\foo-1.0-5f0e");
+    static REMOVED: AtomicU32 = AtomicU32::new(0);
+    let number = REMOVED.fetch_add(1, Ordering::Relaxed);
+    let to = scene.path(&format!(r".sys\to_delete\foo-1.0-{number:04x}"));
     did("renaming", program.rename(&h4.join(&Wide::from("a")), &to, false))?;
     did("unlinking the json", program.delete(&h4.join(&Wide::from("a.json")), false, false))?;
     let mark = program.delete(&h4.join(&Wide::from(".copying-a")), false, false);
