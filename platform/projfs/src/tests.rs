@@ -53,14 +53,22 @@ fn a_placeholder_has_what_origin_says_behind_the_denial() {
     }
 }
 
-#[cfg(unix)]
+/// Storage of Unix has none, and then everybody reads.
 #[test]
-fn everybody_may_read_where_lists_are_kept_and_storage_has_none() {
+fn a_placeholder_has_the_list_that_its_file_has_on_storage() {
     let scene = Scene::keeping_acls();
     let h4 = scene.package("foo", &[("x.py", b"")]);
     scene.look(&h4).unwrap();
-    let placeholder = scene.look(&scene.through(&h4, "x.py")).unwrap();
-    assert_eq!(placeholder.security.unwrap(), Descriptors::default().file);
+    let shown = scene.look(&scene.through(&h4, "x.py")).unwrap().security.unwrap();
+    #[cfg(unix)]
+    assert_eq!(shown, Descriptors::default().file);
+    #[cfg(windows)]
+    {
+        let file = fs::File::open(scene.repository().join(r"foo\1.0\x.py")).unwrap();
+        let own = pkgfs_win32::file_security::descriptor(&file).unwrap();
+        assert_eq!(shown, with_denial(&own, false).unwrap());
+        assert_ne!(shown, Descriptors::default().file);
+    }
 }
 
 #[test]
