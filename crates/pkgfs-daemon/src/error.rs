@@ -146,6 +146,11 @@ pub enum DaemonError {
     /// The mode that was asked for cannot be had.
     #[error(transparent)]
     Mode(#[from] ModeError),
+    /// Access lists are to count where files have modes.
+    #[error(
+        "the setting origin.keep_acls is for Windows, and no access list is kept to here: set it to false"
+    )]
+    NoAccessLists,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

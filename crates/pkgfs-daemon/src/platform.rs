@@ -33,8 +33,8 @@ pub(crate) enum Readiness {
 }
 
 /// Makes the directory with its parents.
-fn make_mountpoint(path: &Path) -> Result<(), DaemonError> {
-    fs::create_dir_all(path)
+fn make_mountpoint(path: &Path, allow_other: bool) -> Result<(), DaemonError> {
+    system::make_directory(path, allow_other)
         .map_err(|source| DaemonError::NotMakeable { path: path.to_owned(), source })
 }
 

@@ -87,6 +87,8 @@ pub struct OriginKeys {
     pub deadline_seconds: u64,
     /// What becomes of the bytes of large files that nobody has read.
     pub rest_of_large_files: RestKey,
+    /// Let in those whom the access lists at origin let in; on Windows only.
+    pub keep_acls: bool,
 }
 
 /// What becomes of the bytes of a large file that nobody has read.
@@ -209,7 +211,12 @@ impl Default for Settings {
 
 impl Default for OriginKeys {
     fn default() -> Self {
-        Self { parallel: 16, deadline_seconds: 30, rest_of_large_files: RestKey::default() }
+        Self {
+            parallel: 16,
+            deadline_seconds: 30,
+            rest_of_large_files: RestKey::default(),
+            keep_acls: false,
+        }
     }
 }
 

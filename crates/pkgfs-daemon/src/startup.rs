@@ -47,11 +47,16 @@ pub fn turnable(store: &Path) -> Option<DaemonError> {
 
 /// Starts what reads shared storage.
 pub(crate) fn start_origin(settings: &Settings) -> Result<Origin, DaemonError> {
-    Ok(Origin::start(OriginSettings {
+    Ok(Origin::start(origin_settings(settings))?)
+}
+
+fn origin_settings(settings: &Settings) -> OriginSettings {
+    OriginSettings {
         parallel: settings.origin.parallel,
         deadline: Duration::from_secs(settings.origin.deadline_seconds),
+        keep_acls: settings.origin.keep_acls,
         ..OriginSettings::default()
-    })?)
+    }
 }
 
 /// Asks rez and storage what there is to know before a store is mounted.
@@ -180,4 +185,21 @@ async fn repositories(
     }
     real.dedup();
     Ok((real.into_iter().map(RepositoryPlace::Known).collect(), notes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_of_origin_reaches_it() {
+        let mut settings = Settings::default();
+        assert!(!origin_settings(&settings).keep_acls);
+        settings.origin.keep_acls = true;
+        settings.origin.parallel = 3;
+        settings.origin.deadline_seconds = 7;
+        let origin = origin_settings(&settings);
+        assert!(origin.keep_acls);
+        assert_eq!((origin.parallel, origin.deadline), (3, Duration::from_secs(7)));
+    }
 }

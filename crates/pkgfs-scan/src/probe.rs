@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Rules,
     directory::{self, Entry, is_file},
-    sys::{Dir, Errno},
+    sys::{Dir, Errno, is_same_name},
 };
 
 /// The names of definition files, in the order in which they count.
@@ -85,7 +85,7 @@ impl Definitions {
 
     /// Whether a definition may have this name.
     pub(crate) fn has_file(&self, name: &CStr) -> bool {
-        self.files.iter().any(|file| *file.name == *name)
+        self.files.iter().any(|file| is_same_name(&file.name, name))
     }
 
     /// What the directory `name` holds.
@@ -129,7 +129,7 @@ impl Definitions {
                 settled = false;
                 return is_file(at, file);
             }
-            let Some(entry) = entries.iter().find(|entry| *entry.name == *file) else {
+            let Some(entry) = entries.iter().find(|entry| is_same_name(&entry.name, file)) else {
                 return Ok(false);
             };
             settled &= directory::is_settled(entry);

@@ -32,6 +32,12 @@ impl Problem {
         Self { path, part, errno: errno.raw_os_error() }
     }
 
+    /// Whether it is that there is nothing at the path. Storage that does not answer is not that.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        Errno::from_raw_os_error(self.errno) == Errno::NOENT
+    }
+
     /// Why, without the path.
     #[must_use]
     pub fn reason(&self) -> String {

@@ -54,6 +54,15 @@ fn families_and_versions_are_found_with_their_definitions() {
     assert_eq!(found(&repository)[2..], ["tool - package.py", "whole - whole.py"]);
 }
 
+#[cfg(windows)]
+#[test]
+fn a_definition_is_found_whatever_the_case_of_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    make(dir.path(), &["foo/1/Package.PY", "tool/PACKAGE.yaml"]);
+    let repository = read(dir.path(), &Options { index: None, ..Options::default() });
+    assert_eq!(found(&repository), ["foo 1 package.py", "tool - package.yaml"]);
+}
+
 #[test]
 fn a_repository_that_is_not_there_or_a_file_is_a_problem_in_words() {
     let dir = tempfile::tempdir().unwrap();
@@ -67,6 +76,7 @@ fn a_repository_that_is_not_there_or_a_file_is_a_problem_in_words() {
         assert_eq!(repository.problems.len(), 1);
         assert_eq!(repository.problems[0].part, Part::Repository);
         assert_eq!(repository.problems[0].reason(), reason);
+        assert_eq!(repository.problems[0].is_absence(), name == "none");
     }
 }
 

@@ -55,8 +55,6 @@ pub(crate) enum Command {
     Status(StatusArguments),
     /// Show the settings in force and where each came from
     Config(ConfigArguments),
-    // The walk of pkgfs-scan is Unix's: it goes from directory to directory by open descriptors.
-    #[cfg(unix)]
     /// List the packages of repositories, as rez enumerates them, without running anything
     Scan(ScanArguments),
     /// Print a completion script for a shell
@@ -294,7 +292,6 @@ pub(crate) struct StatusArguments {
     pub(crate) json: bool,
 }
 
-#[cfg(unix)]
 #[derive(Debug, Args)]
 pub(crate) struct ScanArguments {
     /// The repositories, read by rez's default rules. None is rez's packages_path, read by the
@@ -319,7 +316,6 @@ pub(crate) struct ScanArguments {
     pub(crate) file: FileFlag,
 }
 
-#[cfg(unix)]
 fn jobs(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(jobs @ 1..=1024) => Ok(jobs),

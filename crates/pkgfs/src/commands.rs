@@ -13,7 +13,6 @@ pub(crate) mod man;
 pub(crate) mod mount;
 pub(crate) mod profile;
 mod progress;
-#[cfg(unix)]
 pub(crate) mod scan;
 #[cfg(windows)]
 pub(crate) mod service;

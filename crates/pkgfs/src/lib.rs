@@ -37,7 +37,6 @@ pub fn main() -> ExitCode {
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Config(arguments) => commands::config::run(&arguments),
-        #[cfg(unix)]
         Command::Scan(arguments) => commands::scan::run(&arguments),
         Command::Completions { shell } => commands::completions::run(shell),
         Command::Man => commands::man::run(),

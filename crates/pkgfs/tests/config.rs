@@ -32,8 +32,12 @@ fn each_layer_goes_over_the_one_before_and_is_named() {
         "threads = 1\nfreshness_minutes = 1\nstore = '/s'\n[origin]\nparallel = 1\ndeadline_seconds = 1\n",
     );
     place.configure("freshness_minutes = 2\nstore = '/u'\n[origin]\nparallel = 2\n");
-    let variables =
-        [("PKGFS_STORE", "/v"), ("PKGFS_ORIGIN_PARALLEL", "3"), ("PKGFS_REPOSITORIES", "/a:/b")];
+    let variables = [
+        ("PKGFS_STORE", "/v"),
+        ("PKGFS_ORIGIN_PARALLEL", "3"),
+        ("PKGFS_REPOSITORIES", "/a:/b"),
+        ("PKGFS_ORIGIN_KEEP_ACLS", "true"),
+    ];
     let config = shown(&place, &["--store", "f", "--allow-other"], &variables);
     let entry = |key: &str| (config[key]["value"].clone(), config[key]["from"].as_str().unwrap());
     assert_eq!(entry("threads"), (1.into(), &*system));
@@ -43,6 +47,7 @@ fn each_layer_goes_over_the_one_before_and_is_named() {
     assert_eq!(entry("repositories").0, serde_json::json!(["/a", "/b"]));
     assert_eq!(entry("store"), (place.at("f").to_str().unwrap().into(), "--store"));
     assert_eq!(entry("allow_other"), (true.into(), "--allow-other"));
+    assert_eq!(entry("origin.keep_acls"), (true.into(), "PKGFS_ORIGIN_KEEP_ACLS"));
     assert_eq!(entry("registration.on_lookup"), (true.into(), "default"));
 }
 

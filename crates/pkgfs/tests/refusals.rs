@@ -354,6 +354,14 @@ fn a_log_that_cannot_be_written() {
 }
 
 #[test]
+fn access_lists_that_nobody_would_keep_to() {
+    let place = Place::new();
+    place.configure("origin.keep_acls = true\nrez.config_command = []\n");
+    place.mount(&[]).refused(&["origin.keep_acls", "for Windows", "set it to false"]);
+    place.assert_nothing_left();
+}
+
+#[test]
 fn a_mode_that_the_mount_may_not_risk() {
     let place = Place::new();
     place.configure("mode = 'stateless'\n");

@@ -128,6 +128,53 @@ fn settings_come_from_the_profile_and_lists_are_parted_as_search_paths() {
 }
 
 #[test]
+fn a_scan_prints_a_line_a_package_with_the_paths_of_windows() {
+    let place = Place::new();
+    place.package("tool", "1.0.0");
+    place.package("tool", "1.1.0");
+    let repository = place.at("repo");
+    fs::create_dir_all(repository.join("bare").join("2.0")).unwrap();
+    fs::write(repository.join("whole.py"), "").unwrap();
+    fs::write(repository.join("stray"), "").unwrap();
+    let location = pkgfs_win32::paths::real(&repository).unwrap();
+    let location = text(&location).to_lowercase();
+    let expected = [
+        format!("bare-2.0\t{location}\\bare\\2.0\\"),
+        format!("tool-1.0.0\t{location}\\tool\\1.0.0\\package.py"),
+        format!("tool-1.1.0\t{location}\\tool\\1.1.0\\package.py"),
+        format!("whole\t{location}\\whole.py"),
+    ];
+    // As rez spells paths, and as people do.
+    for spelling in [text(&repository).to_owned(), text(&repository).replace('\\', "/")] {
+        let ran = place.run(&["scan", &spelling]);
+        let mut lines: Vec<_> = ran.out.lines().collect();
+        lines.sort_unstable();
+        assert_eq!(lines, expected, "{ran:?}");
+        assert!(ran.err.contains("stray: a file where a package family would be"), "{ran:?}");
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    }
+    assert_eq!(fs::read_dir(place.at("local").join("pkgfs").join("scan")).unwrap().count(), 1);
+
+    let missing = place.at("missing");
+    let ran = place.run(&["scan", "--json", text(&missing), text(&repository)]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.contains("missing: the repository does not exist"), "{ran:?}");
+    let lines = ran.out.lines().map(|line| serde_json::from_str(line).unwrap());
+    let lines: Vec<serde_json::Value> = lines.collect();
+    assert_eq!(lines.len(), 4, "{ran:?}");
+    let tool = lines.iter().find(|line| line["version"] == "1.1.0").unwrap();
+    let path = format!("{location}\\tool\\1.1.0\\package.py");
+    assert_eq!(tool["repository"], serde_json::json!(location));
+    assert_eq!(tool["path"], serde_json::json!(path));
+
+    // rez takes a repository of its path that does not exist for an empty one.
+    let path = serde_json::json!({ "packages_path": [text(&missing), text(&repository)] });
+    fs::write(place.at("rez.json"), path.to_string()).unwrap();
+    let ran = place.run(&["scan"]);
+    assert_eq!((ran.code, ran.out.lines().count()), (Some(0), 4), "{ran:?}");
+}
+
+#[test]
 fn refusals_are_one_line_with_what_to_do() {
     let place = Place::new();
     let root = place.at("root");
@@ -182,6 +229,43 @@ fn a_mount_from_its_first_day_to_its_last() {
     let told = place.run(&mount).good();
     assert!(told.contains("is mounted (store "), "{told}");
     place.run(&["unmount", text(&root)]).good();
+}
+
+#[test]
+fn a_mount_may_keep_the_access_lists_of_origin() {
+    let place = Place::new();
+    place.package("tool", "1.0.0");
+    let configured = fs::read_to_string(place.at("roaming\\pkgfs\\config.toml")).unwrap();
+    place.configure(&format!("origin.keep_acls = true\n{configured}"));
+    let shown = place.run(&["config", "--json"]).good();
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["origin.keep_acls"]["value"], serde_json::json!(true));
+    let (root, repository) = (place.at("root"), place.at("repo"));
+    place.run(&["mount", text(&root), "--repo", text(&repository)]).good();
+    // Settings of a running daemon are part of what it is.
+    let mut other = place.command(&["mount", text(&root), "--repo", text(&repository)]);
+    let output = other.env("PKGFS_ORIGIN_KEEP_ACLS", "false").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("other settings (origin)"), "{said}");
+    place.run(&["unmount", text(&root)]).good();
+    nothing_left(&root);
+}
+
+#[test]
+fn a_root_that_a_mount_makes_is_for_those_who_are_let_in() {
+    let place = Place::new();
+    let private = place.at("private");
+    fs::create_dir(&private).unwrap();
+    pkgfs_win32::ownership::make_private(&private).unwrap();
+    let (root, repository) = (private.join("root"), place.at("repo"));
+    let mount = ["mount", text(&root), "--repo", text(&repository)];
+    for (more, everyone) in [(&[][..], false), (&["--allow-other"][..], true)] {
+        place.run(&[&mount[..], more].concat()).good();
+        let others = pkgfs_win32::ownership::others(&root).unwrap();
+        assert_eq!(others.iter().any(|other| other == "S-1-1-0"), everyone, "{others:?}");
+        place.run(&["unmount", text(&root)]).good();
+        nothing_left(&root);
+    }
 }
 
 #[test]

@@ -11,9 +11,9 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use pkgfs_origin::{Origin, OriginSettings};
+use pkgfs_origin::{ACL_XATTR, Origin, OriginSettings};
 use pkgfs_rez::{Locations, RezSettings, VariantHandle};
-use pkgfs_store::Store;
+use pkgfs_store::{DirectoryId, FileKey, Store};
 use pkgfs_view::{
     Caches, NodeId, ProfileSettings, RepositoryPlace, RestOfLargeFiles, ScrubSettings, StoreLimits,
     View, ViewSettings,
@@ -59,6 +59,7 @@ pub(crate) struct Scene {
     pub(crate) provider: Arc<Provider>,
     pub(crate) played: Arc<Played>,
     pub(crate) view: Arc<View>,
+    store: Arc<Store>,
     told: mpsc::Receiver<(i32, Outcome)>,
     commands: std::cell::Cell<i32>,
     runtime: Runtime,
@@ -73,6 +74,16 @@ impl Scene {
 
     /// With rez's look-ups registering or not, and links in payloads shown or not.
     pub(crate) fn with(links: bool, on_lookup: bool) -> Self {
+        Self::of_origin(links, on_lookup, OriginSettings::default())
+    }
+
+    /// With the access lists that files have at origin.
+    pub(crate) fn keeping_acls() -> Self {
+        let origin = OriginSettings { keep_acls: true, ..OriginSettings::default() };
+        Self::of_origin(false, true, origin)
+    }
+
+    fn of_origin(links: bool, on_lookup: bool, origin: OriginSettings) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let at = |part: &str| directory.path().join(part);
         for part in ["store", "root", "repository"] {
@@ -84,12 +95,12 @@ impl Scene {
             .build()
             .unwrap();
         let repository = canonical(&at("repository"));
+        let store = Arc::new(Store::open(&at("store")).unwrap());
         let view = runtime.block_on(async {
-            let settings =
-                OriginSettings { command: vec![worker().into()], ..OriginSettings::default() };
-            let origin = Origin::start(settings).unwrap();
-            let store = Arc::new(Store::open(&at("store")).unwrap());
-            View::open(store, origin, settings_of(&repository, on_lookup), None).unwrap()
+            let origin =
+                Origin::start(OriginSettings { command: vec![worker().into()], ..origin }).unwrap();
+            let settings = settings_of(&repository, on_lookup);
+            View::open(Arc::clone(&store), origin, settings, None).unwrap()
         });
         let (sender, told) = mpsc::channel();
         let root = at("root");
@@ -119,6 +130,7 @@ impl Scene {
             provider,
             played,
             view,
+            store,
             told,
             commands: std::cell::Cell::new(0),
             runtime,
@@ -190,6 +202,21 @@ impl Scene {
         let request = self.request(path, None);
         let command = request.command;
         self.outcome(command, self.provider.placeholder(request))
+    }
+
+    /// Has origin say that a file or directory of a payload, which nobody has looked at yet, has this
+    /// descriptor.
+    pub(crate) fn origin_says(&self, path: &str, descriptor: &[u8]) {
+        let request = self.request(path, None);
+        let node = self.block_on(self.provider.payload_at(&request)).unwrap().unwrap();
+        self.block_on(self.view.settle());
+        // A number of a payload's file is that of its directory and its index there
+        // (docs/architecture.md).
+        let number = node.raw() & ((1 << 61) - 1);
+        let directory = DirectoryId(number >> 24);
+        let file = FileKey { directory, entry: u32::try_from(number & 0xFF_FFFF).unwrap() };
+        let told = (ACL_XATTR.as_bytes().into(), descriptor.into());
+        self.store.record_xattrs(file, &[told]).unwrap();
     }
 
     /// A payload's file, by the tree that its link leads to.

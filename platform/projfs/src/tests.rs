@@ -3,7 +3,11 @@
 use std::fs;
 
 use crate::{
-    codes::Win32, placeholder::READONLY, projection::Event, scene::Scene, security::Descriptors,
+    codes::Win32,
+    placeholder::READONLY,
+    projection::Event,
+    scene::Scene,
+    security::{Descriptors, with_denial},
 };
 
 #[test]
@@ -22,6 +26,41 @@ fn a_look_up_registers_and_what_rez_wants_is_on_disk_when_it_returns() {
     assert_eq!(scene.list(&scene.through(&h4, "")).unwrap(), ["lib", "package.py"]);
     assert_eq!(scene.list("").unwrap(), [".pkgfs", "foo"]);
     assert_eq!(scene.list(&h4).unwrap(), ["a", "a.json"]);
+}
+
+#[test]
+fn a_placeholder_has_what_origin_says_behind_the_denial() {
+    // Revision 1, self-relative, with the list `(A;;FA;;;BU)` and nobody for owner and group.
+    let users = [
+        &[1, 0, 4, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0][..],
+        &[2, 0, 32, 0, 1, 0, 0, 0],
+        &[0, 0, 24, 0, 0xFF, 1, 0x1F, 0, 1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x21, 2, 0, 0],
+    ]
+    .concat();
+    for (scene, kept) in [(Scene::keeping_acls(), true), (Scene::new(), false)] {
+        let h4 = scene.package("foo", &[("lib/x.py", b"")]);
+        scene.look(&h4).unwrap();
+        for (path, directory) in [("lib", true), (r"lib\x.py", false)] {
+            let path = scene.through(&h4, path);
+            scene.origin_says(&path, &users);
+            let expected = match (kept, directory) {
+                (true, directory) => with_denial(&users, directory).unwrap(),
+                (false, true) => Descriptors::default().directory,
+                (false, false) => Descriptors::default().file,
+            };
+            assert_eq!(scene.look(&path).unwrap().security.unwrap(), expected, "{path}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn everybody_may_read_where_lists_are_kept_and_storage_has_none() {
+    let scene = Scene::keeping_acls();
+    let h4 = scene.package("foo", &[("x.py", b"")]);
+    scene.look(&h4).unwrap();
+    let placeholder = scene.look(&scene.through(&h4, "x.py")).unwrap();
+    assert_eq!(placeholder.security.unwrap(), Descriptors::default().file);
 }
 
 #[test]

@@ -45,6 +45,30 @@ impl Descriptor {
     }
 }
 
+#[cfg(test)]
+impl Descriptor {
+    /// Flags and rights of each entry of the list, all of which allow.
+    pub(crate) fn allowed(&self) -> Vec<(u8, u32)> {
+        use windows_sys::Win32::Security::{ACCESS_ALLOWED_ACE, GetAce, GetSecurityDescriptorDacl};
+        let (mut present, mut defaulted, mut list) = (0, 0, ptr::null_mut());
+        // SAFETY: the descriptor lives, and with it the list that lies in it; an entry that is there
+        // and allows is an `ACCESS_ALLOWED_ACE`.
+        unsafe {
+            let (present, defaulted) = (&raw mut present, &raw mut defaulted);
+            assert_ne!(GetSecurityDescriptorDacl(self.0, present, &raw mut list, defaulted), 0);
+            let entries = u32::from((*list).AceCount);
+            let entry = |n| {
+                let mut entry = ptr::null_mut();
+                assert_ne!(GetAce(list, n, &raw mut entry), 0);
+                let entry = &*entry.cast::<ACCESS_ALLOWED_ACE>();
+                assert_eq!(entry.Header.AceType, 0);
+                (entry.Header.AceFlags, entry.Mask)
+            };
+            (0..entries).map(entry).collect()
+        }
+    }
+}
+
 impl Drop for Descriptor {
     fn drop(&mut self) {
         // SAFETY: the system gave it to be freed like that, and nobody has it any more.

@@ -22,6 +22,7 @@ pub mod ownership;
 pub mod passing;
 pub mod paths;
 pub mod process;
+pub mod shared_dir;
 pub mod sparse;
 mod wide;
 pub mod worker;

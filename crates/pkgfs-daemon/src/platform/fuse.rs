@@ -8,7 +8,7 @@ mod place;
 mod succession;
 
 use std::{
-    io,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -57,6 +57,11 @@ pub(crate) struct Served {
 /// Another program is to take over.
 pub(crate) struct Successor;
 
+/// Makes the directory to mount on, with its parents. Who may enter is the mount's own affair.
+pub(super) fn make_directory(path: &Path, _allow_other: bool) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
 impl Platform {
     fn new(keeper: Option<Arc<Keeper>>) -> Self {
         Self { keeper, successor: watch::Sender::new(false) }
@@ -69,6 +74,9 @@ impl Platform {
         surroundings: &Surroundings,
         store: &Store,
     ) -> Result<(Self, Option<Succession>), DaemonError> {
+        if settings.origin.keep_acls {
+            return Err(DaemonError::NoAccessLists);
+        }
         if presence == Presence::Foreground || !settings.hand_over {
             return Ok((Self::new(None), None));
         }
@@ -98,7 +106,7 @@ impl Platform {
             if found == Readiness::Mounted {
                 return Ok((found, None));
             }
-            make_mountpoint(&place)?;
+            make_mountpoint(&place, allow_other)?;
             let source = store.to_string_lossy();
             let request = MountRequest { mountpoint: &place, source: &source, allow_other };
             match pkgfs_fuse::mount(&request) {

@@ -7,6 +7,7 @@ mod record;
 use std::{
     collections::BTreeMap,
     convert::Infallible,
+    fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -16,6 +17,10 @@ use std::{
 use pkgfs_projfs::{Mount, MountOptions};
 use pkgfs_store::Store;
 use pkgfs_view::{Succession, View};
+use pkgfs_win32::{
+    ownership,
+    shared_dir::{self, Others},
+};
 use tokio::{
     sync::{Mutex, watch},
     time::sleep,
@@ -50,6 +55,24 @@ pub(crate) struct Served {
     mount: Arc<Mount>,
 }
 
+/// Makes the root's directory, with its parents, so that what rez does in it is for those who are let
+/// in: with `allow_other` everybody works there. Without it others read, unless nobody else gets into
+/// the directory above. One that is there keeps what its user gave it.
+pub(super) fn make_directory(path: &Path, allow_other: bool) -> io::Result<()> {
+    let Some(above) = path.parent() else { return fs::create_dir_all(path) };
+    fs::create_dir_all(above)?;
+    let is_private = || ownership::others(above).is_ok_and(|others| others.is_empty());
+    let made = match allow_other {
+        true => shared_dir::make(path, Others::Change),
+        false if is_private() => ownership::make_private_dir(path),
+        false => shared_dir::make(path, Others::Read),
+    };
+    match made {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made,
+    }
+}
+
 impl Platform {
     /// Starts what a new daemon needs of its system.
     pub(crate) async fn start(
@@ -74,13 +97,14 @@ impl Platform {
     ) -> Result<(Readiness, Option<Served>), DaemonError> {
         let (root, store, view) = (path.to_owned(), settings.store.clone(), Arc::clone(view));
         let options = MountOptions { threads: settings.session_threads() };
+        let allow_other = settings.allow_other;
         let runtime = tokio::runtime::Handle::current();
         let (found, started) = blocking(move || {
             let found = examine(&root, &store)?;
             if found == Readiness::Mounted {
                 return Ok((found, None));
             }
-            make_mountpoint(&root)?;
+            make_mountpoint(&root, allow_other)?;
             match Mount::start(view, &root, options, runtime) {
                 Ok(mount) => {
                     let record = Record::write(&root, &store)
@@ -204,4 +228,44 @@ pub fn take_over() -> Result<(), DaemonError> {
 #[must_use]
 pub fn holder_main() -> ExitCode {
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// `S-1-1-0`
+    const EVERYONE: &str = "S-1-1-0";
+
+    #[test]
+    fn a_root_that_is_made_lets_in_whom_it_is_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let (private, open) = (dir.path().join("private"), dir.path().join("open"));
+        fs::create_dir(&private).unwrap();
+        ownership::make_private(&private).unwrap();
+        shared_dir::make(&open, Others::Read).unwrap();
+        let others = |path: &Path| ownership::others(path).unwrap();
+        for (above, allow_other, lets_in) in
+            [(&private, false, false), (&private, true, true), (&open, false, true)]
+        {
+            let root = above.join("root");
+            make_directory(&root, allow_other).unwrap();
+            let found = others(&root);
+            assert_eq!(found.iter().any(|other| other == EVERYONE), lets_in, "{found:?}");
+            fs::write(root.join("file"), "").unwrap();
+            fs::remove_dir_all(&root).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_root_that_is_there_keeps_its_own_list() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("root");
+        fs::create_dir(&root).unwrap();
+        ownership::make_private(&root).unwrap();
+        let before = ownership::others(&root).unwrap();
+        make_directory(&root, true).unwrap();
+        assert_eq!(ownership::others(&root).unwrap(), before);
+    }
 }

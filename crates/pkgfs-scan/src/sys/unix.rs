@@ -1,6 +1,7 @@
 //! Directories are descriptors, and names are looked at below them.
 
 use std::{
+    env,
     ffi::CStr,
     fs::{self, DirBuilder},
     os::{
@@ -47,6 +48,11 @@ pub(crate) fn open(at: &Dir, name: &CStr) -> Result<Dir, Errno> {
 pub(crate) fn open_path(path: &Path) -> Result<Dir, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     openat(rustix::fs::CWD, path, flags, Mode::empty())
+}
+
+/// Whether two names are of one file.
+pub(crate) fn is_same_name(one: &CStr, other: &CStr) -> bool {
+    one == other
 }
 
 /// The location of a repository as rez has it: the path without links.
@@ -141,8 +147,12 @@ pub(crate) fn may_keep_index(directory: &Path) -> bool {
     !geteuid().is_root() || existing.all(|metadata| metadata.uid() == 0)
 }
 
-/// Where users keep what can be made anew, below their home.
-pub(crate) const CACHE_IN_HOME: &str = ".cache";
+/// Where this user keeps what can be made anew (XDG base directory specification).
+pub(crate) fn cache_directory() -> Option<PathBuf> {
+    let absolute = |path: &PathBuf| path.is_absolute();
+    let set = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(absolute);
+    set.or_else(|| Some(env::home_dir().filter(absolute)?.join(".cache")))
+}
 
 /// Makes a directory that is this user's alone, and those above it.
 pub(crate) fn make_private_dir(path: &Path) -> std::io::Result<()> {

@@ -1,6 +1,7 @@
 //! Directories are paths, and names are looked at by whole paths.
 
 use std::{
+    env,
     ffi::{CStr, CString},
     fs::{self, File},
     io,
@@ -29,13 +30,17 @@ impl Errno {
     /// That a file is not what was opened any more.
     pub(crate) const STALE: Self = Self(1006);
     const PATH_NOT_FOUND: i32 = 3;
-    const BAD_NETPATH: i32 = 53;
     const INVALID_NAME: i32 = 123;
+    const BAD_PATHNAME: i32 = 161;
+    const FILENAME_EXCED_RANGE: i32 = 206;
+    const DELETE_PENDING: i32 = 303;
     const CANT_RESOLVE_FILENAME: i32 = 1921;
 
+    /// A server or a share that does not answer (`ERROR_BAD_NETPATH`, `ERROR_BAD_NET_NAME`) is not
+    /// taken for absence, as the standard library's kinds have it.
     pub(crate) fn from_io_error(error: &io::Error) -> Option<Self> {
         error.raw_os_error().map(|number| match number {
-            Self::PATH_NOT_FOUND | Self::BAD_NETPATH => Self::NOENT,
+            Self::PATH_NOT_FOUND | Self::DELETE_PENDING => Self::NOENT,
             number => Self(number),
         })
     }
@@ -78,6 +83,12 @@ pub(crate) fn open_path(path: &Path) -> Result<Dir, Errno> {
     }
 }
 
+/// Whether two names are of one file: case does not tell them apart.
+pub(crate) fn is_same_name(one: &CStr, other: &CStr) -> bool {
+    let lower = |name: &CStr| String::from_utf8_lossy(name.to_bytes()).to_lowercase();
+    one == other || lower(one) == lower(other)
+}
+
 /// The location of a repository as rez has it: the path without links, in lower case
 /// (`rez.utils.filesystem.canonical_path`).
 pub(crate) fn location(path: &Path) -> io::Result<PathBuf> {
@@ -109,7 +120,12 @@ pub(crate) fn look(at: &Dir, name: &CStr) -> Result<Option<Stat>, Errno> {
         Ok(stat) => Ok(Some(stat)),
         // A loop of links leads nowhere, and a name that cannot be is nobody's.
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
-        Err(Errno(Errno::INVALID_NAME | Errno::CANT_RESOLVE_FILENAME)) => Ok(None),
+        Err(Errno(
+            Errno::INVALID_NAME
+            | Errno::BAD_PATHNAME
+            | Errno::FILENAME_EXCED_RANGE
+            | Errno::CANT_RESOLVE_FILENAME,
+        )) => Ok(None),
         Err(errno) => Err(errno),
     }
 }
@@ -140,8 +156,12 @@ pub(crate) fn may_keep_index(_directory: &Path) -> bool {
     true
 }
 
-/// Where users keep what can be made anew, below their home.
-pub(crate) const CACHE_IN_HOME: &str = r"AppData\Local";
+/// Where this user keeps what can be made anew: where the store lies, too.
+pub(crate) fn cache_directory() -> Option<PathBuf> {
+    let absolute = |path: &PathBuf| path.is_absolute();
+    let set = env::var_os("LOCALAPPDATA").map(PathBuf::from).filter(absolute);
+    set.or_else(|| Some(env::home_dir().filter(absolute)?.join(r"AppData\Local")))
+}
 
 /// Makes a directory, and those above it: below a home they are this user's alone by inheritance.
 pub(crate) fn make_private_dir(path: &Path) -> io::Result<()> {

@@ -5,13 +5,13 @@
 
 use std::{
     ffi::OsStr,
-    io::{self, Write},
+    io::Write,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
 use pkgfs_rez::RezSettings;
-use pkgfs_scan::{Options, Package, Part, Problem, Repository, Rules, scan};
+use pkgfs_scan::{Options, Package, Part, Repository, Rules, scan};
 use serde::Serialize;
 
 use crate::{
@@ -37,8 +37,8 @@ pub(crate) fn run(arguments: &ScanArguments) -> anyhow::Result<Outcome> {
     for repository in &found.repositories {
         for problem in &repository.problems {
             note(&problem.to_string());
-            let nothing_there = by_rez && does_not_exist(problem);
             // rez takes a repository that does not exist for an empty one.
+            let nothing_there = by_rez && problem.is_absence();
             if problem.part == Part::Repository && !nothing_there {
                 outcome.code = 1;
             }
@@ -75,12 +75,8 @@ fn packages_path(settings: &RezSettings) -> Vec<PathBuf> {
     settings.packages_path.iter().filter_map(of_files).collect()
 }
 
-fn does_not_exist(problem: &Problem) -> bool {
-    io::Error::from_raw_os_error(problem.errno).kind() == io::ErrorKind::NotFound
-}
-
 /// `numpy-2.2.6<TAB>/sw/pkg/numpy/2.2.6/package.py`; where there is no definition the directory, with
-/// a slash at its end.
+/// a slash, or Windows' own, at its end.
 fn plain(text: &mut Vec<u8>, repository: &Repository, package: &Package) -> anyhow::Result<()> {
     text.extend_from_slice(package.family.as_bytes());
     if let Some(version) = &package.version {
@@ -91,12 +87,10 @@ fn plain(text: &mut Vec<u8>, repository: &Repository, package: &Package) -> anyh
     match &package.definition {
         Some(definition) => text.extend_from_slice(definition.path.as_os_str().as_encoded_bytes()),
         None => {
-            let family = repository.path.join(&*package.family);
-            let directory = family.join(package.version.as_deref().unwrap_or_default());
+            let mut directory = repository.path.join(&*package.family);
+            directory.extend(&package.version);
+            directory.push("");
             text.extend_from_slice(directory.as_os_str().as_encoded_bytes());
-            if package.version.is_some() {
-                text.push(b'/');
-            }
         }
     }
     text.push(b'\n');
