@@ -5,6 +5,7 @@
 #![cfg(target_os = "macos")]
 
 pub mod background;
+pub mod ending;
 pub mod holes;
 pub mod mounts;
 pub mod processes;
