@@ -29,9 +29,7 @@ pub(crate) fn mount(request: &MountRequest<'_>) -> Result<OwnedFd, MountError> {
     if request.source.contains(',') {
         return Err(refused(format!("{} holds a comma, which ends options", request.source)));
     }
-    // Finder's own files stay away.
-    let mut options =
-        format!("nosuid,nodev,default_permissions,noappledouble,fsname={OURS}{}", request.source);
+    let mut options = format!("nosuid,nodev,default_permissions,fsname={OURS}{}", request.source);
     if request.allow_other {
         options.push_str(",allow_other");
     }
