@@ -80,7 +80,10 @@ impl Mounts {
     }
 
     /// Counts a mount as one of these that is served already.
-    #[cfg_attr(windows, expect(dead_code, reason = "no daemon is followed by another there"))]
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "no daemon is followed by another there")
+    )]
     pub(crate) async fn adopt(self: &Arc<Self>, number: u64, mountpoint: PathBuf, served: Served) {
         let mut state = self.live.lock().await;
         self.add(&mut state, number, mountpoint, served);

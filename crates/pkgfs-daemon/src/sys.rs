@@ -17,5 +17,7 @@ pub(crate) use system::{
     LOG_VARIABLE, Stop, default_store, home, is_privileged, launch, leave_terminal, let_go,
     log_directory, open_log, owner, raise_descriptor_limit, root_directory, takes_colours,
 };
+#[cfg(unix)]
+pub(crate) use system::{PUBLIC_SOCKETS, SocketDirectory};
 #[cfg(windows)]
 pub(crate) use system::{data_directory, machine_directory};

@@ -31,7 +31,7 @@ enum Step {
     Docs,
     /// clippy for Windows, with warnings as errors.
     Windows,
-    /// rustc's checks for macOS, of what has a part for it.
+    /// clippy for macOS, with warnings as errors, of what has a part for it.
     Macos,
 }
 

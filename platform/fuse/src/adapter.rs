@@ -33,6 +33,7 @@ use crate::{
     errno::errno,
     held::Held,
     shape::{attributes, ino, node, ttl},
+    sys,
 };
 
 /// Block size told by `statfs`.
@@ -219,10 +220,7 @@ impl Filesystem for Adapter {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
-        if flags.contains(RenameFlags::RENAME_EXCHANGE) {
-            return reply.error(Errno::EINVAL);
-        }
-        let replace = !flags.contains(RenameFlags::RENAME_NOREPLACE);
+        let Some(replace) = sys::replaces(flags) else { return reply.error(Errno::EINVAL) };
         let view = Arc::clone(&self.view);
         let (name, newname) = (name.as_bytes().to_vec(), newname.as_bytes().to_vec());
         let (resent, caller) = (is_resent(request), caller(request));

@@ -1,4 +1,4 @@
-//! What a mount is to the kernel: a descriptor of `/dev/fuse`, and what was agreed on with it.
+//! What a mount is to the kernel: a descriptor of FUSE's device, and what was agreed on with it.
 //!
 //! The connection lives for as long as anybody has the descriptor open. So another process that is
 //! given it can go on when the one that answers dies: it settles the same things with the kernel's
@@ -10,18 +10,12 @@ use std::{
     fs::File,
     io::{self, ErrorKind, Write},
     mem::ManuallyDrop,
-    os::{
-        fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
-        unix::net::UnixDatagram,
-    },
+    os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
 };
 
 use fuser::{Config, Filesystem, Session, SessionACL};
-use rustix::{
-    fs::MemfdFlags,
-    io::DupFlags,
-    net::{AddressFamily, SocketFlags, SocketType, socketpair},
-};
+
+use crate::sys;
 
 /// The least buffer that the kernel fills (`FUSE_MIN_READ_BUFFER`).
 const BUFFER: usize = 8192;
@@ -64,7 +58,7 @@ impl Connection {
         let mut init = vec![0; BUFFER];
         let length = rustix::io::retry_on_intr(|| rustix::io::read(&device, &mut init))?;
         init.truncate(length);
-        let open_files = rustix::fs::memfd_create("pkgfs-open-files", MemfdFlags::CLOEXEC)?;
+        let open_files = sys::nameless_file("pkgfs-open-files")?;
         Ok(Self { device, init, open_files: open_files.into(), former: Former::None })
     }
 
@@ -110,9 +104,7 @@ impl Connection {
         filesystem: F,
         config: Config,
     ) -> io::Result<Session<F>> {
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-        let ours = UnixDatagram::from(ours);
+        let (ours, theirs) = sys::conversation()?;
         ours.send(&self.init)?;
         let session = Session::from_fd(filesystem, theirs, SessionACL::All, config)?;
         let mut agreed = vec![0; BUFFER];
@@ -141,5 +133,5 @@ fn replace<F: Filesystem>(session: &Session<F>, device: &OwnedFd) -> io::Result<
     // SAFETY: the session keeps this descriptor open, and is not run yet; it is not closed here.
     let of_session = unsafe { OwnedFd::from_raw_fd(session.as_fd().as_raw_fd()) };
     let mut of_session = ManuallyDrop::new(of_session);
-    Ok(rustix::io::dup3(device, &mut of_session, DupFlags::CLOEXEC)?)
+    sys::replace(&mut of_session, device)
 }

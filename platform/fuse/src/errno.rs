@@ -15,7 +15,7 @@ pub(crate) fn errno(error: &ViewError) -> Errno {
         ViewError::NotADirectory => Errno::ENOTDIR,
         ViewError::NameTooLong => Errno::ENAMETOOLONG,
         ViewError::Stale => Errno::ESTALE,
-        ViewError::NoAttribute => Errno::ENODATA,
+        ViewError::NoAttribute => Errno::NO_XATTR,
         ViewError::Unsupported => Errno::EOPNOTSUPP,
         ViewError::Invalid => Errno::EINVAL,
         ViewError::NoSpace => Errno::ENOSPC,

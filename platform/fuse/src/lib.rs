@@ -9,6 +9,7 @@ mod mount;
 mod ready_buffers;
 mod session;
 mod shape;
+mod sys;
 mod users;
 
 pub use connection::{Connection, Former};

@@ -2,14 +2,14 @@
 //!
 //! | mode | for | an open | a read of what is local |
 //! | --- | --- | --- | --- |
-//! | stateless | a mount that only its ordinary user can enter | no request | the page cache |
+//! | stateless | Linux, a mount that only its ordinary user can enter | no request | the page cache |
 //! | passthrough | kernel ≥ 6.9, CAP_SYS_ADMIN | answered | the store's file itself |
 //! | cached | anything else | answered | the page cache |
 //!
 //! Stateless is for no mount that root can enter: no OPEN reaches us there, so nothing but mode bits
 //! keeps a file from being opened for writing, and those do not keep root.
 
-use crate::mount::may_mount;
+use crate::sys;
 
 /// How payloads are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Mode {
 /// When one was asked for that the machine does not allow, or the mount may not risk.
 pub fn mode_for(wanted: ModeWanted, allow_other: bool) -> Result<Mode, ModeError> {
     let private = !allow_other && !rustix::process::geteuid().is_root();
-    Mode::choose(wanted, private, may_mount())
+    Mode::choose(wanted, private && sys::OPENS_MAY_BE_LEFT_OUT, sys::may_pass())
 }
 
 #[cfg(test)]

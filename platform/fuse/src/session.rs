@@ -12,6 +12,7 @@ use crate::{
     held::Held,
     mode::Mode,
     shape::ino,
+    sys,
 };
 
 /// The kernel has taken in an answer after this time.
@@ -47,7 +48,7 @@ impl Mount {
         runtime: tokio::runtime::Handle,
     ) -> io::Result<Self> {
         let mut config = Config::default();
-        config.n_threads = Some(options.threads.max(1));
+        config.n_threads = Some(sys::threads(options.threads));
         // Who may enter is the kernel's to check, by the mount's own options.
         config.acl = SessionACL::All;
         let held = Arc::<Held>::default();

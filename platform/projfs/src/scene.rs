@@ -97,8 +97,8 @@ impl Scene {
         let repository = canonical(&at("repository"));
         let store = Arc::new(Store::open(&at("store")).unwrap());
         let view = runtime.block_on(async {
-            let settings = OriginSettings { command: vec![worker().into()], ..origin };
-            let origin = Origin::start(settings).unwrap();
+            let origin =
+                Origin::start(OriginSettings { command: vec![worker().into()], ..origin }).unwrap();
             let settings = settings_of(&repository, on_lookup);
             View::open(Arc::clone(&store), origin, settings, None).unwrap()
         });

@@ -1,29 +1,23 @@
 //! Unix: `<store>/control.sock`, where it is and how to reach it.
 //!
-//! The address of a Unix socket holds 108 bytes (unix(7)) and a store's path may be
-//! longer, so both ends go through a descriptor of the directory:
-//! `/proc/self/fd/<n>/control.sock`.
+//! A store's path may be longer than the address of a socket: both ends go by a short one
+//! ([`SocketDirectory`]).
 //!
 //! Nobody but its owner and root gets into a store. A daemon of root's that lets other users into
-//! its mounts answers them at a second socket, in `/run/pkgfs`, where only root makes files.
+//! its mounts answers them at a second socket, in [`PUBLIC_SOCKETS`], where only root makes files.
 
 use std::{
     fs::{DirBuilder, Permissions},
     io,
-    os::{
-        fd::{AsRawFd, OwnedFd},
-        unix::fs::{DirBuilderExt, PermissionsExt},
-    },
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
-use rustix::{
-    fs::{Mode, OFlags},
-    process::geteuid,
-};
+use rustix::process::geteuid;
 use tokio::net::{UnixListener, UnixStream, unix::SocketAddr};
 
 use super::name_of;
+use crate::sys::{PUBLIC_SOCKETS, SocketDirectory};
 
 pub(crate) type Listener = UnixListener;
 /// A client's end.
@@ -54,8 +48,6 @@ pub(crate) fn daemon_pid(stream: &UnixStream) -> Option<u32> {
 }
 
 const NAME: &str = "control.sock";
-/// Holds the sockets that everybody may use.
-const PUBLIC: &str = "/run/pkgfs";
 
 /// The socket's path, for people.
 pub(crate) fn path(store: &Path) -> PathBuf {
@@ -64,8 +56,8 @@ pub(crate) fn path(store: &Path) -> PathBuf {
 
 /// Listens. Only for the holder of the store's lock: what another left is replaced.
 pub(crate) fn listen(store: &Path) -> io::Result<UnixListener> {
-    let directory = open(store)?;
-    let address = address(&directory);
+    let directory = SocketDirectory::open(store)?;
+    let address = directory.address(NAME);
     match std::fs::remove_file(&address) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -75,7 +67,7 @@ pub(crate) fn listen(store: &Path) -> io::Result<UnixListener> {
 
 /// Listens to everybody. For root, and the holder of the store's lock.
 pub(crate) fn listen_to_all(store: &Path) -> io::Result<UnixListener> {
-    match DirBuilder::new().mode(0o755).create(PUBLIC) {
+    match DirBuilder::new().mode(0o755).create(PUBLIC_SOCKETS) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
@@ -104,8 +96,8 @@ pub(crate) fn remove_public(store: &Path) {
 
 /// Connects to the daemon of this store: where it answers its owner, or else where it answers all.
 pub(crate) async fn connect(store: &Path) -> io::Result<UnixStream> {
-    let own = match open(store) {
-        Ok(directory) => UnixStream::connect(address(&directory)).await,
+    let own = match SocketDirectory::open(store) {
+        Ok(directory) => UnixStream::connect(directory.address(NAME)).await,
         Err(error) => Err(error),
     };
     match own {
@@ -117,7 +109,7 @@ pub(crate) async fn connect(store: &Path) -> io::Result<UnixStream> {
 }
 
 fn public(store: &Path) -> PathBuf {
-    Path::new(PUBLIC).join(format!("{}.sock", name_of(store)))
+    Path::new(PUBLIC_SOCKETS).join(format!("{}.sock", name_of(store)))
 }
 
 /// Takes the socket away, so that nobody finds a daemon that is about to exit.
@@ -125,13 +117,4 @@ pub(crate) fn remove(store: &Path) {
     if let Err(error) = std::fs::remove_file(path(store)) {
         tracing::warn!(%error, "the control socket could not be removed");
     }
-}
-
-fn open(store: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(store, flags, Mode::empty())?)
-}
-
-fn address(directory: &OwnedFd) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}/{NAME}", directory.as_raw_fd()))
 }

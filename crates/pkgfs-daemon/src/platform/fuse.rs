@@ -1,11 +1,19 @@
-//! Mounts through FUSE, kept by a holder when the daemon dies.
+//! Mounts through FUSE; on Linux kept by a holder when the daemon dies.
 
-mod holder;
 mod mode;
 pub mod mount_table;
 mod outside;
 mod place;
-mod succession;
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
+
+#[cfg(target_os = "linux")]
+use linux as system;
+#[cfg(target_os = "macos")]
+use macos as system;
 
 use std::{
     fs, io,
@@ -14,9 +22,7 @@ use std::{
     time::Duration,
 };
 
-use pkgfs_fuse::{
-    Connection, Former, Mode, Mount, MountRequest, SessionOptions, mode_for, mount_at,
-};
+use pkgfs_fuse::{Connection, Mode, Mount, MountRequest, SessionOptions, mode_for, mount_at};
 use pkgfs_store::Store;
 use pkgfs_view::{Succession, View};
 use tokio::sync::watch;
@@ -26,14 +32,12 @@ use crate::{
     DaemonError, HandOver, Presence, Settings, blocking::blocking, mounts::Mounts,
     startup::Surroundings, system_error,
 };
-use holder::{Keeper, MountToKeep};
+use system::{HANDS_OVER, Keeper};
 
-/// What `pkgfs holder` runs: the process that keeps mounts alive.
-pub use holder::main as holder_main;
 pub(crate) use outside::watch;
 pub(crate) use pkgfs_fuse::{ModeError, MountError};
 pub(crate) use place::examine;
-pub use succession::take_over;
+pub use system::{holder_main, take_over};
 
 /// How long requests under way, and what has arrived, may take before another daemon takes over:
 /// whatever is left then is asked for again.
@@ -77,7 +81,7 @@ impl Platform {
         if settings.origin.keep_acls {
             return Err(DaemonError::NoAccessLists);
         }
-        if presence == Presence::Foreground || !settings.hand_over {
+        if presence == Presence::Foreground || !settings.hand_over || !HANDS_OVER {
             return Ok((Self::new(None), None));
         }
         let (settings, surroundings, lock) =
@@ -140,28 +144,6 @@ impl Platform {
                 let mountpoint = path.to_owned();
                 self.discard(path, number).await;
                 Err(DaemonError::Session { mountpoint, source })
-            }
-        }
-    }
-
-    /// Goes on serving a mount of a daemon that has died; none if it was unmounted meanwhile.
-    async fn resume(
-        &self,
-        to_keep: MountToKeep,
-        former: Former,
-        view: &Arc<View>,
-        settings: &Settings,
-    ) -> Result<Option<(u64, PathBuf, Served)>, DaemonError> {
-        let MountToKeep { mount, device, open_files } = to_keep;
-        let mode = mode_for(settings.mode.into(), settings.allow_other)?;
-        let connection = Connection::inherited(device, mount.init, open_files, former);
-        match serve(mount.id, connection, mode, view, settings).await? {
-            Ok(served) => Ok(Some((mount.number, mount.mountpoint, served))),
-            Err(error) => {
-                let path = mount.mountpoint.display();
-                tracing::warn!(%error, mountpoint = %path, "not taken over");
-                self.ended(mount.number, &mount.mountpoint).await;
-                Ok(None)
             }
         }
     }

@@ -1,4 +1,10 @@
-//! Unix: users by number, places by the XDG base directory specification, signals.
+//! Unix: users by number, places by the XDG base directory specification, signals; `system` is where
+//! Unix systems differ.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
 
 use std::{
     env,
@@ -14,6 +20,12 @@ use rustix::{
     process::{Resource, Rlimit, getegid, geteuid, getrlimit, setrlimit},
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+#[cfg(target_os = "linux")]
+use linux as system;
+#[cfg(target_os = "macos")]
+use macos as system;
+pub(crate) use system::{PUBLIC_SOCKETS, SocketDirectory};
 
 /// Who may do everything.
 pub const ADMINISTRATOR: &str = "root";
@@ -79,15 +91,16 @@ pub(crate) fn takes_colours() -> bool {
 /// Each open file of the mount may hold a descriptor: take all that the system gives.
 pub(crate) fn raise_descriptor_limit() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+    if let Err(error) =
+        setrlimit(Resource::Nofile, Rlimit { current: system::most_descriptors(maximum), maximum })
+    {
         tracing::warn!(%error, "the limit of open files could not be raised");
     }
 }
 
 /// Starts this program once more, with pipes to it and its errors going to a file.
 pub(crate) fn launch(arguments: &[&str], errors: File) -> io::Result<Child> {
-    // The running program, even when its file was replaced by an upgrade.
-    Command::new("/proc/self/exe")
+    Command::new(system::own_program()?)
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -1,11 +1,17 @@
-//! Directories are descriptors, and names are looked at below them.
+//! Directories are descriptors, and names are looked at below them; `system` is where Unix systems
+//! differ.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
 
 use std::{
     env,
     ffi::CStr,
     fs::{self, DirBuilder},
     os::{
-        fd::{AsFd, OwnedFd},
+        fd::OwnedFd,
         unix::fs::{DirBuilderExt, MetadataExt},
     },
     path::{Path, PathBuf},
@@ -13,9 +19,7 @@ use std::{
 
 pub(crate) use rustix::io::Errno;
 use rustix::{
-    fs::{
-        AtFlags, FileType as Type, Mode, OFlags, RawDir, StatxFlags, fstatfs, openat, statat, statx,
-    },
+    fs::{AtFlags, FileType as Type, Mode, OFlags, openat, statat},
     process::geteuid,
 };
 
@@ -24,20 +28,14 @@ use crate::{
     observation::{Identity, Moment},
 };
 
-/// Bytes of entries asked for at a time: each time is a round trip to storage.
-const AT_ONCE: usize = 256 << 10;
+#[cfg(target_os = "linux")]
+use linux as system;
+#[cfg(target_os = "macos")]
+use macos as system;
+pub(crate) use system::{Buffer, at_hand, is_local};
 
 /// An open directory.
 pub(crate) type Dir = OwnedFd;
-
-/// Room for listings, one for each thread.
-pub(crate) struct Buffer(Vec<u8>);
-
-impl Buffer {
-    pub(crate) fn new() -> Self {
-        Self(Vec::with_capacity(AT_ONCE))
-    }
-}
 
 /// Opens a directory of another for listing and for looking at names in it; links are followed.
 pub(crate) fn open(at: &Dir, name: &CStr) -> Result<Dir, Errno> {
@@ -63,14 +61,11 @@ pub(crate) fn location(path: &Path) -> std::io::Result<PathBuf> {
 /// The entries of a directory, in its order, without `.` and `..`.
 pub(crate) fn list(dir: &Dir, buffer: &mut Buffer) -> Result<Vec<Entry>, Errno> {
     let mut entries = Vec::new();
-    let mut directory = RawDir::new(dir.as_fd(), buffer.0.spare_capacity_mut());
-    while let Some(entry) = directory.next() {
-        let entry = entry?;
-        let name = entry.file_name();
+    system::entries(dir, buffer, |name, kind| {
         if !matches!(name.to_bytes(), b"." | b"..") {
-            entries.push(Entry { name: name.to_owned(), listed: file_type(entry.file_type()) });
+            entries.push(Entry { name: name.to_owned(), listed: file_type(kind) });
         }
-    }
+    })?;
     Ok(entries)
 }
 
@@ -105,40 +100,6 @@ pub(crate) fn stat(dir: &Dir) -> Result<Stat, Errno> {
 /// What a path leads to.
 pub(crate) fn stat_path(path: &Path) -> Result<Stat, Errno> {
     rustix::fs::stat(path).map(|stat| told(&stat))
-}
-
-/// What a directory is, as far as the system knows without asking storage.
-pub(crate) fn at_hand(at: &Dir, name: &CStr) -> Option<Identity> {
-    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
-    let stat = statx(at, name, flags, StatxFlags::BASIC_STATS).ok()?;
-    Some(Identity {
-        device: rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor),
-        inode: stat.stx_ino,
-        size: i64::try_from(stat.stx_size).unwrap_or(i64::MAX),
-        modified: Moment(stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
-        changed: Moment(stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec),
-    })
-}
-
-/// Whether a directory lies on a file system of this machine, where a look costs next to nothing. One
-/// that is not known here counts as remote.
-pub(crate) fn is_local(dir: &Dir) -> bool {
-    // From statfs(2): ext4, XFS, Btrfs, tmpfs, OverlayFS, ZFS, F2FS, SquashFS, EROFS, bcachefs.
-    const LOCAL: [i64; 10] = [
-        0xef53,
-        0x5846_5342,
-        0x9123_683e,
-        0x0102_1994,
-        0x794c_7630,
-        0x2fc1_2fc1,
-        0xf2f5_2010,
-        0x7371_7368,
-        0xe0f5_e1e2,
-        0xca45_1a4e,
-    ];
-    // Its type differs between architectures.
-    #[allow(clippy::unnecessary_cast)]
-    fstatfs(dir).is_ok_and(|space| LOCAL.contains(&(space.f_type as i64)))
 }
 
 /// Whether this user may keep an index there: root only where nobody else could replace it.

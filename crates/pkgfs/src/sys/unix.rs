@@ -1,4 +1,10 @@
-//! Unix: configuration by the XDG base directory specification, processes by descriptors.
+//! Unix: configuration by the XDG base directory specification, processes by descriptors; `system` is
+//! where Unix systems differ.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
 
 use std::{
     env, io,
@@ -9,8 +15,13 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fd::OwnedFd,
-    process::{Pid, PidfdFlags, pidfd_open},
 };
+
+#[cfg(target_os = "linux")]
+use linux as system;
+#[cfg(target_os = "macos")]
+use macos as system;
+pub(crate) use system::NO_HAND_OVER;
 
 /// What memory comes from.
 pub type Allocator = pkgfs_fuse::ReadyBuffers;
@@ -19,9 +30,6 @@ pub const ALLOCATOR: Allocator = pkgfs_fuse::ReadyBuffers;
 
 /// Between the paths of a list in a variable.
 pub(crate) const LIST_SEPARATOR: char = ':';
-
-/// Why no other program can take over a mount.
-pub(crate) const NO_HAND_OVER: Option<&str> = None;
 
 /// The directories that may hold the system's `pkgfs/config.toml`, the least important first.
 pub(crate) fn system_configuration() -> Vec<PathBuf> {
@@ -58,8 +66,7 @@ pub(crate) struct Process(OwnedFd);
 impl Process {
     /// The process that has this number now; none if there is none.
     pub(crate) fn find(pid: u32) -> Option<Self> {
-        let pid = Pid::from_raw(pid.try_into().ok()?)?;
-        pidfd_open(pid, PidfdFlags::empty()).ok().map(Self)
+        system::end_of(pid).map(Self)
     }
 
     /// Waits for its end. False if it has not ended in this time.

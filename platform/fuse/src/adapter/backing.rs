@@ -25,6 +25,8 @@ use parking_lot::Mutex;
 
 use open_files::{OpenFile, OpenFiles};
 
+use crate::sys;
+
 /// Files that stay registered though nobody has them open.
 const MOST_IDLE: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
 
@@ -69,16 +71,8 @@ impl Registered {
 }
 
 impl Drop for Registered {
-    #[allow(unsafe_code)]
     fn drop(&mut self) {
-        /// `FUSE_DEV_IOC_BACKING_CLOSE` (linux/fuse.h).
-        const CLOSE: rustix::ioctl::Opcode = rustix::ioctl::opcode::write::<u32>(229, 2);
-        // SAFETY: the request reads one number of 32 bits, and changes nothing of this process.
-        let closed = unsafe {
-            let close = rustix::ioctl::Setter::<CLOSE, u32>::new(self.number);
-            rustix::ioctl::ioctl(&*self.device, close)
-        };
-        if let Err(error) = closed {
+        if let Err(error) = sys::take_back(&*self.device, self.number) {
             tracing::debug!(%error, fd = self.device.as_raw_fd(), "a file of the store stays with the kernel");
         }
     }

@@ -1,8 +1,8 @@
 //! What stands at a path that is to become, or is, a mountpoint.
 //!
-//! What is mounted is read from `/proc`, which no mount can block. Whether it lives is
+//! What is mounted the system tells by itself, which no mount can block. Whether it lives is
 //! asked with statfs: a stat of a dead mount may still be answered from the kernel's
-//! cache, statfs never is (ENOTCONN). A hung mount never answers at all, so the question
+//! cache, statfs never is (ENOTCONN on Linux). A hung mount never answers at all, so the question
 //! is asked on a thread of its own with a deadline.
 
 use std::{
@@ -12,9 +12,8 @@ use std::{
     time::Duration,
 };
 
-use rustix::io::Errno;
-
 use super::mountinfo::mount_at;
+use crate::sys::DEAD;
 
 /// How long a file system may take to answer a stat.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -37,7 +36,7 @@ pub enum PathState {
         /// What is mounted.
         source: PathBuf,
     },
-    /// A FUSE mount whose daemon is dead (ENOTCONN).
+    /// A FUSE mount whose daemon is dead.
     Stale {
         /// Its type.
         fstype: String,
@@ -60,7 +59,7 @@ pub fn state_of(path: &Path) -> PathState {
     in_time(move || look(&asked)).unwrap_or(PathState::Silent)
 }
 
-/// The absolute path under which a mount here appears in `/proc/self/mountinfo`: links
+/// The absolute path under which a mount here appears among [`all_mounts`](super::all_mounts): links
 /// resolved. What does not exist yet is kept as written.
 ///
 /// # Errors
@@ -95,12 +94,12 @@ fn resolve_absolute(path: &Path) -> PathBuf {
 fn look(path: &Path) -> PathState {
     let mounted = mount_at(path).ok().flatten();
     let alive = || match rustix::fs::statfs(path) {
-        Err(Errno::NOTCONN) => Err(io::Error::from(Errno::NOTCONN)),
+        Err(DEAD) => Err(io::Error::from(DEAD)),
         _ => Ok(()),
     };
     let kind = match fs::metadata(path).and_then(|found| alive().map(|()| found)) {
         Ok(found) => found,
-        Err(error) if error.raw_os_error() == Some(Errno::NOTCONN.raw_os_error()) => {
+        Err(error) if error.raw_os_error() == Some(DEAD.raw_os_error()) => {
             let (fstype, source) =
                 mounted.map(|mount| (mount.fstype, mount.source)).unwrap_or_default();
             return PathState::Stale { fstype, source };

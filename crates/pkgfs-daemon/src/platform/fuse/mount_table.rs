@@ -6,7 +6,7 @@ pub use pkgfs_fuse::{
 };
 
 /// Where it is read, for messages.
-pub const NAME: &str = "/proc/self/mountinfo";
+pub const NAME: &str = super::system::MOUNT_TABLE;
 
 /// Whether [`users`] can tell.
 pub const TELLS_USERS: bool = true;

@@ -14,16 +14,16 @@ use std::{
 use rustix::{
     io::retry_on_intr,
     net::{
-        RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-        SendAncillaryMessage, SendFlags, SocketType, recvmsg, sendmsg, sockopt::socket_type,
+        RecvAncillaryBuffer, RecvAncillaryMessage, SendAncillaryBuffer, SendAncillaryMessage,
+        SocketType, recvmsg, sendmsg, sockopt::socket_type,
     },
-    process::{Signal, set_parent_process_death_signal},
 };
 use tokio::{
     io::Interest,
     net::unix::{OwnedReadHalf, OwnedWriteHalf},
 };
 
+use super::system;
 use crate::protocol::MAX_FILES;
 
 /// What the worker says.
@@ -55,9 +55,7 @@ fn send_some(socket: &impl AsFd, bytes: &[u8], files: &[File]) -> io::Result<usi
     if !files.is_empty() && !control.push(SendAncillaryMessage::ScmRights(&files)) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    // Else a worker that just died would kill the daemon too.
-    let flags = SendFlags::NOSIGNAL;
-    Ok(sendmsg(socket, &[IoSlice::new(bytes)], &mut control, flags)?)
+    Ok(sendmsg(socket, &[IoSlice::new(bytes)], &mut control, system::SEND)?)
 }
 
 /// What the worker hears.
@@ -75,12 +73,12 @@ impl Ear {
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let received = retry_on_intr(|| {
             let mut buffers = [IoSliceMut::new(bytes)];
-            recvmsg(&self.0, &mut buffers, &mut control, RecvFlags::CMSG_CLOEXEC)
+            recvmsg(&self.0, &mut buffers, &mut control, system::RECEIVE)
         });
         let got = received?.bytes;
         for message in control.drain() {
             if let RecvAncillaryMessage::ScmRights(received) = message {
-                files.extend(received.map(File::from));
+                files.extend(received.map(system::received));
             }
         }
         Ok(got)
@@ -100,14 +98,15 @@ impl Mouth {
 /// The worker's ends, which it got as its standard input, and nothing else from then on; `None` in
 /// a process that was not started as a worker.
 ///
-/// The kernel kills the process when the daemon is gone, should it be stopped just then.
+/// Where the kernel does that, it kills the process when the daemon is gone, should it be stopped
+/// just then.
 pub(crate) fn given() -> io::Result<Option<(Ear, Mouth)>> {
     let stdin = io::stdin();
     if socket_type(&stdin).ok() != Some(SocketType::STREAM) {
         return Ok(None);
     }
     let socket = stdin.as_fd().try_clone_to_owned()?;
-    _ = set_parent_process_death_signal(Some(Signal::KILL));
+    system::end_with_parent();
     // A working directory would keep a mount busy.
     _ = std::env::set_current_dir("/");
     close_all_but(&socket);
@@ -117,7 +116,7 @@ pub(crate) fn given() -> io::Result<Option<(Ear, Mouth)>> {
 
 /// Closes what a careless parent has left open for us.
 fn close_all_but(keep: &OwnedFd) {
-    let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return };
+    let Ok(open) = std::fs::read_dir(system::DESCRIPTORS) else { return };
     let numbers = open.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     // Collected, since the directory being read is one of them.
     let numbers: Vec<RawFd> = numbers.collect();

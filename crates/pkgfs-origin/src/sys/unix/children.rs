@@ -1,13 +1,13 @@
 //! Worker processes.
 
-use std::{
-    ffi::OsString,
-    io,
-    os::{fd::OwnedFd, unix::net::UnixStream},
-    process::Stdio,
+use std::{ffi::OsString, io, os::fd::OwnedFd, process::Stdio};
+
+use super::{
+    channel::{Incoming, Outgoing},
+    system,
 };
 
-use super::channel::{Incoming, Outgoing};
+pub(crate) use system::own_program;
 
 /// A worker's process.
 pub(crate) type Child = tokio::process::Child;
@@ -20,18 +20,13 @@ pub(crate) struct Started {
     pub(crate) to: Outgoing,
 }
 
-/// The running program, even after an upgrade replaced its file.
-pub(crate) fn own_program() -> OsString {
-    "/proc/self/exe".into()
-}
-
 /// Starts a worker, inside a tokio runtime. It dies with the *thread* that does this
-/// (`PR_SET_PDEATHSIG`, prctl(2)).
+/// (`PR_SET_PDEATHSIG`, prctl(2)), on Linux.
 pub(crate) fn start(command: &[OsString]) -> io::Result<Started> {
     let [program, arguments @ ..] = command else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    let (socket, theirs) = UnixStream::pair()?;
+    let (socket, theirs) = system::pair()?;
     socket.set_nonblocking(true)?;
     let (from, to) = tokio::net::UnixStream::from_std(socket)?.into_split();
     // No output: a worker that is left behind must not keep a pipe of ours open. Its

@@ -5,7 +5,7 @@
 mod directory;
 mod meaning;
 mod reach;
-mod status;
+pub(super) mod status;
 
 use std::{
     fs::File,
@@ -14,12 +14,11 @@ use std::{
 };
 
 use rustix::{
-    fs::{
-        Advice, Mode, OFlags, fadvise, fcntl_getfl, fcntl_setfl, lgetxattr, llistxattr, lstat, open,
-    },
+    fs::{Mode, OFlags, lgetxattr, llistxattr, lstat, open},
     io::{Errno, pread, pwrite, retry_on_intr},
 };
 
+use super::system::NO_XATTR;
 use crate::{
     ACL_XATTR,
     backend::{Found, Observer, Operation, Xattrs},
@@ -28,7 +27,8 @@ pub(crate) use directory::{Directory, Name, name_bytes, reach, reach_in_place};
 pub(crate) use meaning::{
     FAILED, NO_FILE, NONSENSE, cause, is_gone, is_no_link, leads_nowhere, refuses_direct,
 };
-pub(crate) use status::state;
+
+pub(crate) use super::system::{read_past_the_cache, read_through_the_cache, state};
 
 /// Longest list of names, and longest value, that Linux gives (`XATTR_LIST_MAX`).
 const LONGEST_XATTR: usize = 64 << 10;
@@ -72,7 +72,7 @@ pub(crate) fn xattrs(path: &Path, acls: bool, on: &dyn Observer) -> io::Result<X
         match lgetxattr(path, name, &mut value[..]) {
             Ok(length) => pairs.push((name.into(), value[..length].into())),
             // Removed meanwhile, or never there.
-            Err(Errno::NODATA) => {}
+            Err(NO_XATTR) => {}
             Err(Errno::NOTSUP) if name == ACL_XATTR.as_bytes() => {}
             Err(errno) => return Err(errno.into()),
         }
@@ -91,19 +91,4 @@ pub(crate) fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<
 
 pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
     Ok(retry_on_intr(|| pwrite(file, bytes, offset))?)
-}
-
-/// What is read once is read from the store from then on: the client need not keep it,
-/// nor guess ahead of reads that several readers share out. Whether it can do without its cache.
-pub(crate) fn read_past_the_cache(file: &File) -> bool {
-    let direct = fcntl_getfl(file).and_then(|flags| fcntl_setfl(file, flags | OFlags::DIRECT));
-    if direct.is_err() {
-        _ = fadvise(file, 0, None, Advice::Random);
-    }
-    direct.is_ok()
-}
-
-pub(crate) fn read_through_the_cache(file: &File) -> io::Result<()> {
-    let flags = fcntl_getfl(file)?;
-    Ok(fcntl_setfl(file, flags.difference(OFlags::DIRECT))?)
 }

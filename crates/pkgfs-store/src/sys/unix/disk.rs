@@ -45,11 +45,3 @@ pub(crate) fn sync_file(file: &File, _path: &Path) -> io::Result<()> {
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
-
-/// Makes durable all that was written to the file system of a file, names included, if that can be
-/// done at once. Since Linux 5.8 it tells of a write that failed since the last call through the
-/// same file.
-pub(crate) fn sync_file_system(file: &File) -> io::Result<bool> {
-    rustix::fs::syncfs(file)?;
-    Ok(true)
-}

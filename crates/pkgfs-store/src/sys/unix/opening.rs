@@ -20,16 +20,8 @@ pub(crate) fn open_read_only(path: &Path) -> io::Result<File> {
     open_with(path, OFlags::empty())
 }
 
-/// The same, with reads that pass by the system's cache, and want memory and offsets to be multiples
-/// of a block's length. Where the file system has none such, like any other.
-pub(crate) fn open_past_cache(path: &Path) -> io::Result<File> {
-    match open_with(path, OFlags::DIRECT) {
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => open_read_only(path),
-        opened => opened,
-    }
-}
-
-fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
+/// The same, with more flags.
+pub(super) fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
     let flags = (flags | OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
     OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)
 }

@@ -3,7 +3,6 @@
 use std::{
     fs::{self, File},
     io,
-    ops::Range,
     os::unix::fs::{FileExt, FileTypeExt, MetadataExt},
     path::Path,
 };
@@ -25,13 +24,6 @@ pub(crate) fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::R
 /// Writes all at an offset.
 pub(crate) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     file.write_all_at(bytes, offset)
-}
-
-/// Gives the room of a part of a file back, which is zeros then. Whole pages go.
-pub(crate) fn punch(file: &File, bytes: Range<u64>) -> io::Result<()> {
-    let flags = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
-    let length = bytes.end.saturating_sub(bytes.start);
-    Ok(rustix::fs::fallocate(file, flags, bytes.start, length)?)
 }
 
 /// The number of the disk that a directory lies on, as origin tells it of its own.
@@ -73,7 +65,7 @@ fn status(data: &fs::Metadata) -> Status {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::*;
+    use super::{super::punch, *};
 
     #[test]
     fn what_is_punched_takes_no_room() {

@@ -3,19 +3,17 @@
 use std::{
     borrow::Cow,
     ffi::OsStr,
-    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    fs::{self, DirBuilder, OpenOptions, Permissions},
     io,
-    os::{
-        fd::AsRawFd,
-        unix::{
-            ffi::OsStrExt,
-            fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
-        },
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     },
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use pkgfs_manifest::Timestamp;
+use rustix::fs::{Timespec, Timestamps, UTIME_OMIT};
 
 /// Whether a name is longer than any file's.
 pub(crate) fn is_too_long(name: &[u8]) -> bool {
@@ -58,45 +56,13 @@ pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// Changes the length of a file: by its path, or through the descriptor that keeps one without.
-pub(crate) fn set_len(path: &Path, kept: Option<&File>, size: u64) -> io::Result<()> {
-    OpenOptions::new().write(true).open(through(path, kept))?.set_len(size)
-}
-
-/// Changes the permission bits in the same way.
-pub(crate) fn set_mode(path: &Path, kept: Option<&File>, mode: u16) -> io::Result<()> {
-    fs::set_permissions(through(path, kept), Permissions::from_mode(u32::from(mode)))
-}
-
-/// Changes the owner in the same way.
-pub(crate) fn set_owner(
-    path: &Path,
-    kept: Option<&File>,
-    uid: Option<u32>,
-    gid: Option<u32>,
-) -> io::Result<()> {
-    match kept {
-        Some(_) => std::os::unix::fs::chown(through(path, kept), uid, gid),
-        None => std::os::unix::fs::lchown(path, uid, gid),
-    }
-}
-
-/// Changes the times of last access and modification in the same way.
-pub(crate) fn set_times(
-    path: &Path,
-    kept: Option<&File>,
-    atime: Option<Timestamp>,
-    mtime: Option<Timestamp>,
-) -> io::Result<()> {
-    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_OMIT, utimensat};
+/// The times of last access and modification, where they are to change.
+pub(super) fn timestamps(atime: Option<Timestamp>, mtime: Option<Timestamp>) -> Timestamps {
     let spec = |at: Option<Timestamp>| match at {
         Some(at) => Timespec { tv_sec: at.secs, tv_nsec: i64::from(at.nanos) },
         None => Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
     };
-    let times = Timestamps { last_access: spec(atime), last_modification: spec(mtime) };
-    let flags = if kept.is_some() { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
-    utimensat(CWD, through(path, kept), &times, flags)?;
-    Ok(())
+    Timestamps { last_access: spec(atime), last_modification: spec(mtime) }
 }
 
 /// Gives a file bytes of its own in the place of those that it shares with another name.
@@ -106,11 +72,4 @@ pub(crate) fn separate(path: &Path, copy: &Path) -> io::Result<()> {
     fs::set_permissions(copy, Permissions::from_mode(data.mode() | 0o600))?;
     std::os::unix::fs::lchown(copy, Some(data.uid()), Some(data.gid()))?;
     fs::rename(copy, path)
-}
-
-fn through(path: &Path, kept: Option<&File>) -> PathBuf {
-    match kept {
-        Some(file) => PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())),
-        None => path.to_owned(),
-    }
 }

@@ -11,16 +11,14 @@ use std::{
 };
 
 use pkgfs_manifest::Attributes;
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir, fstat, open, openat, readlinkat, statat};
+use rustix::fs::{AtFlags, Mode, OFlags, fstat, open, openat, readlinkat, statat};
 
-use super::{reach::through, status};
+use super::{
+    super::system::{self, PLACE},
+    reach::through,
+    status,
+};
 use crate::backend::{Found, Named, Observer, Operation};
-
-/// A directory of which nothing is read.
-const PLACE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-
-/// Bytes of entries asked for at a time: each time is a round trip to storage.
-const AT_ONCE: usize = 256 << 10;
 
 /// A name in a directory.
 pub(crate) type Name = Box<CStr>;
@@ -48,16 +46,13 @@ impl Directory {
     /// Names in it and what it says they are. `more` is told how many there are so far.
     pub(crate) fn names(&self, more: impl Fn(usize)) -> io::Result<Vec<Named<Name>>> {
         let mut names = Vec::new();
-        let mut buffer = Vec::with_capacity(AT_ONCE);
-        let mut dir = RawDir::new(&self.0, buffer.spare_capacity_mut());
-        while let Some(entry) = dir.next() {
-            let entry = entry?;
-            if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-                let kind = status::name_kind(entry.file_type());
-                names.push(Named { name: entry.file_name().into(), kind, found: None });
+        system::entries(&self.0, |name, kind| {
+            if !matches!(name.to_bytes(), b"." | b"..") {
+                let kind = status::name_kind(kind);
+                names.push(Named { name: name.into(), kind, found: None });
                 more(names.len());
             }
-        }
+        })?;
         Ok(names)
     }
 
@@ -81,9 +76,9 @@ impl Directory {
 /// directories above.
 pub(crate) fn reach(path: &Path, on: &dyn Observer) -> io::Result<Found> {
     on.count(Operation::Stat);
-    let place = open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-    let mut found = status::found(&fstat(&place)?);
-    if found.is_dir() {
+    let (stat, place) = system::look(path)?;
+    let mut found = status::found(&stat);
+    if let Some(place) = place.filter(|_| found.is_dir()) {
         found.attributes = reached(place.as_fd(), found.attributes, on)?;
     }
     Ok(found)

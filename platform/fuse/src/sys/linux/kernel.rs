@@ -1,15 +1,26 @@
 //! Mounting with mount(2), for a process that may.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::{
+    ffi::CString,
+    os::fd::{AsRawFd, OwnedFd},
+    path::Path,
+};
 
 use rustix::{
     fs::{Mode, OFlags},
     io::Errno,
-    mount::MountFlags,
+    mount::{MountFlags, UnmountFlags},
     process::{getegid, geteuid},
+    thread::{CapabilitySet, capabilities},
 };
 
-use super::{FSTYPE, MountError, MountRequest, c_string};
+use crate::mount::{FSTYPE, MountError, MountRequest};
+
+/// May this process call mount(2)? In a user namespace it may appear to; the kernel's
+/// refusal is then told as it is.
+pub(super) fn may_mount() -> bool {
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN))
+}
 
 pub(super) fn mount(request: &MountRequest<'_>) -> Result<OwnedFd, MountError> {
     let refused = |errno| MountError::Refused {
@@ -46,4 +57,25 @@ pub(super) fn mount(request: &MountRequest<'_>) -> Result<OwnedFd, MountError> {
     )
     .map_err(refused)?;
     Ok(device)
+}
+
+pub(super) fn unmount(mountpoint: &Path, lazy: bool) -> Result<(), MountError> {
+    let detach = if lazy { UnmountFlags::DETACH } else { UnmountFlags::empty() };
+    rustix::mount::unmount(mountpoint, detach | UnmountFlags::NOFOLLOW).map_err(|errno| {
+        let mountpoint = mountpoint.to_owned();
+        match errno {
+            Errno::BUSY => MountError::Busy { mountpoint },
+            Errno::INVAL | Errno::NOENT => MountError::NotMounted { mountpoint },
+            _ => {
+                MountError::Refused { mountpoint, reason: std::io::Error::from(errno).to_string() }
+            }
+        }
+    })
+}
+
+fn c_string(bytes: &[u8], of: &Path) -> Result<CString, MountError> {
+    CString::new(bytes).map_err(|_| MountError::Refused {
+        mountpoint: of.to_owned(),
+        reason: "a path cannot hold a NUL byte".to_owned(),
+    })
 }

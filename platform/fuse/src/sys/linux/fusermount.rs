@@ -15,7 +15,7 @@ use std::{
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
-use super::{MountError, MountRequest};
+use crate::mount::{MountError, MountRequest};
 
 const HELPER: &str = "fusermount3";
 

@@ -2,14 +2,17 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use pkgfs_fuse::{Connection, Former, mode_for};
 use pkgfs_store::Store;
+use pkgfs_view::View;
 
 use super::{
-    Platform,
-    holder::{Inheritance, Keeper},
+    Platform, Served,
+    holder::{Inheritance, Keeper, MountToKeep},
+    serve,
 };
 use crate::{
-    DaemonError,
+    DaemonError, Settings,
     blocking::blocking,
     daemon::{self, Daemon},
     log_file,
@@ -27,6 +30,30 @@ pub fn take_over() -> Result<(), DaemonError> {
     let log = log_path(&inheritance.settings.store);
     log_file::start(&inheritance.settings.log_level, Some(&log))?;
     daemon::in_runtime(go_on(inheritance, log))
+}
+
+impl Platform {
+    /// Goes on serving a mount of a daemon that has died; none if it was unmounted meanwhile.
+    async fn resume(
+        &self,
+        to_keep: MountToKeep,
+        former: Former,
+        view: &Arc<View>,
+        settings: &Settings,
+    ) -> Result<Option<(u64, PathBuf, Served)>, DaemonError> {
+        let MountToKeep { mount, device, open_files } = to_keep;
+        let mode = mode_for(settings.mode.into(), settings.allow_other)?;
+        let connection = Connection::inherited(device, mount.init, open_files, former);
+        match serve(mount.id, connection, mode, view, settings).await? {
+            Ok(served) => Ok(Some((mount.number, mount.mountpoint, served))),
+            Err(error) => {
+                let path = mount.mountpoint.display();
+                tracing::warn!(%error, mountpoint = %path, "not taken over");
+                self.ended(mount.number, &mount.mountpoint).await;
+                Ok(None)
+            }
+        }
+    }
 }
 
 /// Serves what another has served.
