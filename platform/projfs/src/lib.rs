@@ -5,7 +5,7 @@
 //! from a [`View`](pkgfs_view::View), and takes away what does not hold any more. What rez writes is
 //! ordinary files, and what it did is replayed into the view.
 //!
-//! Everything but the calls themselves is plain Rust over two small traits ([`projection`], [`ground`]) and
+//! Everything but the calls themselves is plain Rust over two small traits (`projection`, `ground`) and
 //! is tested on any host; Windows alone are `api` (the functions of `projectedfslib.dll`), `callbacks`
 //! (what they call) and `instance`.
 #![cfg_attr(not(windows), allow(dead_code, reason = "only Windows calls it; tests do on any host"))]

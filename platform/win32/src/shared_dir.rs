@@ -1,4 +1,4 @@
-//! Directories of one user that others look into, or work in.
+//! Directories of one user in which others work, too.
 //!
 //! Such a directory has an access list of its own, protected from what its parent would hand down.
 //! Its user, the system and the administrators may do everything. What is made in it inherits the
@@ -16,21 +16,13 @@ use crate::{
     wide::{checked, wide_path},
 };
 
-/// What those may do whose directory it is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Others {
-    /// Everyone reads and runs.
-    Read,
-    /// Everyone reads and runs; who is logged on also makes, changes and deletes what is in it.
-    Change,
-}
-
-/// Makes such a directory. It has never been anything else.
+/// Makes such a directory: everyone reads and runs; who is logged on also makes, changes and deletes
+/// what is in it. It has never been anything else.
 ///
 /// # Errors
 /// When it is there, or cannot be made.
-pub fn make(path: &Path, others: Others) -> io::Result<()> {
-    let descriptor = Descriptor::of(&text(&own_user()?, others))?;
+pub fn make(path: &Path) -> io::Result<()> {
+    let descriptor = Descriptor::of(&text(&own_user()?))?;
     let path = wide_path(path)?;
     let attributes = descriptor.attributes();
     // SAFETY: `path` ends with a zero, and the descriptor lives until after the call.
@@ -39,12 +31,9 @@ pub fn make(path: &Path, others: Others) -> io::Result<()> {
 
 /// The list as text ("ACE Strings"): FA is everything, FR, FW and FX are to read, write and run, SD is
 /// to delete; an entry with IO is only inherited.
-fn text(own: &str, others: Others) -> String {
-    let change = match others {
-        Others::Read => "",
-        Others::Change => "(A;;FRFWFX;;;AU)(A;OICIIO;FRFWFXSD;;;AU)",
-    };
-    format!("D:P(A;OICI;FA;;;{own})(A;OICI;FA;;;SY)(A;OICI;FA;;;BA){change}(A;OICI;FRFX;;;WD)")
+fn text(own: &str) -> String {
+    let own = format!("(A;OICI;FA;;;{own})(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)");
+    format!("D:P{own}(A;;FRFWFX;;;AU)(A;OICIIO;FRFWFXSD;;;AU)(A;OICI;FRFX;;;WD)")
 }
 
 #[cfg(test)]
@@ -61,34 +50,28 @@ mod tests {
     #[test]
     fn who_makes_it_works_in_it_and_others_get_in() {
         let dir = tempfile::tempdir().unwrap();
-        for (name, others) in [("read", Others::Read), ("change", Others::Change)] {
-            let path = dir.path().join(name);
-            make(&path, others).unwrap();
-            assert!(make(&path, others).is_err());
-            let file = path.join("below").join("file");
-            fs::create_dir(path.join("below")).unwrap();
-            fs::write(&file, "bytes").unwrap();
-            assert_eq!(fs::read(&file).unwrap(), b"bytes");
-            let found = ownership::others(&path).unwrap();
-            assert!(found.iter().any(|other| other == EVERYONE), "{found:?}");
-            assert!(!ownership::is_private(&path).unwrap());
-            fs::remove_dir_all(&path).unwrap();
-        }
+        let path = dir.path().join("shared");
+        make(&path).unwrap();
+        assert!(make(&path).is_err());
+        let file = path.join("below").join("file");
+        fs::create_dir(path.join("below")).unwrap();
+        fs::write(&file, "bytes").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"bytes");
+        let found = ownership::others(&path).unwrap();
+        assert!(found.iter().any(|other| other == EVERYONE), "{found:?}");
+        assert!(!ownership::is_private(&path).unwrap());
+        fs::remove_dir_all(&path).unwrap();
     }
 
     /// What Windows makes of the text, whatever a file system keeps of it.
     #[test]
-    fn only_who_is_let_in_to_work_may_write_and_nobody_else_takes_the_directory_away() {
+    fn only_who_is_logged_on_may_write_and_nobody_else_takes_the_directory_away() {
         let own = own_user().unwrap();
         // FILE_GENERIC_READ, _WRITE and _EXECUTE, and DELETE.
         let (read, work, delete) = (0x0012_00A9_u32, 0x0012_01BF, 0x0001_0000);
-        let entries = |others| Descriptor::of(&text(&own, others)).unwrap().allowed();
-        let only_read = entries(Others::Read);
-        assert_eq!(only_read.len(), 4);
-        assert_eq!(only_read[3], (0x3, read));
-        let change = entries(Others::Change);
-        assert_eq!(change.len(), 6);
+        let allowed = Descriptor::of(&text(&own)).unwrap().allowed();
+        assert_eq!(allowed.len(), 6);
         // Of the directory itself, and of what is in it.
-        assert_eq!(change[3..], [(0, work), (0xB, work | delete), (0x3, read)]);
+        assert_eq!(allowed[3..], [(0, work), (0xB, work | delete), (0x3, read)]);
     }
 }

@@ -17,10 +17,7 @@ use std::{
 use pkgfs_projfs::{Mount, MountOptions};
 use pkgfs_store::Store;
 use pkgfs_view::{Succession, View};
-use pkgfs_win32::{
-    ownership,
-    shared_dir::{self, Others},
-};
+use pkgfs_win32::{ownership, shared_dir};
 use tokio::{
     sync::{Mutex, watch},
     time::sleep,
@@ -56,18 +53,12 @@ pub(crate) struct Served {
 }
 
 /// Makes the root's directory, with its parents, so that what rez does in it is for those who are let
-/// in: with `allow_other` everybody works there. Without it others read, unless nobody else gets into
-/// the directory above. One that is there keeps what its user gave it.
+/// in: with `allow_other` everybody works there, without it nobody else enters. One that is there keeps
+/// what its user gave it.
 pub(super) fn make_directory(path: &Path, allow_other: bool) -> io::Result<()> {
     let Some(above) = path.parent() else { return fs::create_dir_all(path) };
     fs::create_dir_all(above)?;
-    let is_private = || ownership::others(above).is_ok_and(|others| others.is_empty());
-    let made = match allow_other {
-        true => shared_dir::make(path, Others::Change),
-        false if is_private() => ownership::make_private_dir(path),
-        false => shared_dir::make(path, Others::Read),
-    };
-    match made {
+    match if allow_other { shared_dir::make(path) } else { ownership::make_private_dir(path) } {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         made => made,
     }
@@ -241,18 +232,11 @@ mod tests {
     #[test]
     fn a_root_that_is_made_lets_in_whom_it_is_for() {
         let dir = tempfile::tempdir().unwrap();
-        let (private, open) = (dir.path().join("private"), dir.path().join("open"));
-        fs::create_dir(&private).unwrap();
-        ownership::make_private(&private).unwrap();
-        shared_dir::make(&open, Others::Read).unwrap();
-        let others = |path: &Path| ownership::others(path).unwrap();
-        for (above, allow_other, lets_in) in
-            [(&private, false, false), (&private, true, true), (&open, false, true)]
-        {
-            let root = above.join("root");
+        for allow_other in [false, true] {
+            let root = dir.path().join("root");
             make_directory(&root, allow_other).unwrap();
-            let found = others(&root);
-            assert_eq!(found.iter().any(|other| other == EVERYONE), lets_in, "{found:?}");
+            let found = ownership::others(&root).unwrap();
+            assert_eq!(found.iter().any(|other| other == EVERYONE), allow_other, "{found:?}");
             fs::write(root.join("file"), "").unwrap();
             fs::remove_dir_all(&root).unwrap();
         }
