@@ -3,7 +3,7 @@
 //! also after an interrupt between two ways.
 //!
 //! It needs what building and running for Windows needs: the linker of the target in the environment of
-//! cargo, and in `PKGFS_WINE_RUN` the program that runs a Windows program.
+//! cargo, and in `WINE_RUN` the program that runs a Windows program.
 
 use std::{
     env, fs,
@@ -32,10 +32,10 @@ fn build(subject: &str) -> anyhow::Result<bool> {
     Ok(command.status().context("cannot run cargo")?.success())
 }
 
-/// Whether the scenarios with these words pass.
-fn play(subject: &str, words: &str) -> anyhow::Result<bool> {
-    let runner = env::var_os("PKGFS_WINE_RUN")
-        .context("set PKGFS_WINE_RUN to what runs Windows programs")?;
+/// Plays the scenarios with these words: what they say, and whether all pass.
+fn play(subject: &str, words: &str) -> anyhow::Result<(bool, String)> {
+    let runner = env::var_os("WINE_RUN")
+        .context("set WINE_RUN to what runs Windows programs")?;
     let program = workspace().join("target").join(TARGET).join("debug/projfs-scenarios.exe");
     let output = Command::new("timeout")
         .arg(PATIENCE)
@@ -44,7 +44,8 @@ fn play(subject: &str, words: &str) -> anyhow::Result<bool> {
         .args(["--subject", subject, words])
         .output()
         .context("cannot run timeout")?;
-    Ok(output.status.success())
+    let said = [output.stdout, output.stderr].concat();
+    Ok((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
 }
 
 /// Whether a mutation is noticed.
@@ -57,7 +58,7 @@ fn noticed(mutation: &Mutation, subject: &str) -> anyhow::Result<bool> {
     fs::write(&file, source.replace(mutation.text, mutation.replacement))?;
     let result = build(subject).and_then(|built| {
         ensure!(built, "the mutation does not build: {}", mutation.what);
-        Ok(!play(subject, mutation.noticed_by)?)
+        Ok(!play(subject, mutation.noticed_by)?.0)
     });
     fs::write(&file, source)?;
     result
@@ -82,7 +83,8 @@ fn main() -> anyhow::Result<ExitCode> {
     for words in
         chosen.iter().map(|mutation| mutation.noticed_by).collect::<std::collections::BTreeSet<_>>()
     {
-        ensure!(play(&subject, words)?, "{words:?} does not pass without a mutation");
+        let (passes, said) = play(&subject, words)?;
+        ensure!(passes, "{words:?} does not pass without a mutation: {said}");
     }
     let mut missed = 0;
     for mutation in chosen {
