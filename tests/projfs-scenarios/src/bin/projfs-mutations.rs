@@ -34,8 +34,7 @@ fn build(subject: &str) -> anyhow::Result<bool> {
 
 /// Plays the scenarios with these words: what they say, and whether all pass.
 fn play(subject: &str, words: &str) -> anyhow::Result<(bool, String)> {
-    let runner = env::var_os("WINE_RUN")
-        .context("set WINE_RUN to what runs Windows programs")?;
+    let runner = env::var_os("WINE_RUN").context("set WINE_RUN to what runs Windows programs")?;
     let program = workspace().join("target").join(TARGET).join("debug/projfs-scenarios.exe");
     let output = Command::new("timeout")
         .arg(PATIENCE)

@@ -5,10 +5,17 @@ use super::Mutation;
 pub(super) const MUTATIONS: &[Mutation] = &[
     Mutation {
         what: "listings are sorted backwards",
+        file: "platform/projfs/src/enumeration.rs",
+        text: "items.sort_by(|one, other| rules.compare(&one.name, &other.name));",
+        replacement: "items.sort_by(|one, other| rules.compare(&other.name, &one.name));",
+        noticed_by: "a listing is sorted",
+    },
+    Mutation {
+        what: "names are searched in another order than they are in",
         file: "platform/projfs/src/names/clashes.rs",
         text: "rules.compare(&one.0, &other.0).then_with(|| keeps(one.1).cmp(&keeps(other.1)))",
         replacement: "rules.compare(&other.0, &one.0).then_with(|| keeps(one.1).cmp(&keeps(other.1)))",
-        noticed_by: "a listing is sorted",
+        noticed_by: "many files are read at once",
     },
     Mutation {
         what: "an entry that did not fit is lost",
