@@ -88,10 +88,10 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         noticed_by: "nothing can be made in a payload",
     },
     Mutation {
-        what: "the descriptor lets files be made",
+        what: "the descriptor allows what it should deny",
         file: "platform/projfs/src/security.rs",
-        text: "const WRITE: u32 = 0x2 | 0x4 | 0x10;",
-        replacement: "const WRITE: u32 = 0x10;",
+        text: "let mut denial = ace(DENY, denied, EVERYONE);",
+        replacement: "let mut denial = ace(ALLOW, denied, EVERYONE);",
         noticed_by: "the descriptor alone",
     },
     Mutation {
