@@ -145,9 +145,9 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         what: "the view's changes are not shown",
-        file: "platform/projfs/src/mount.rs",
-        text: "self.runtime.block_on(self.provider.name_changed(parent));",
-        replacement: "let _ = parent;",
+        file: "platform/projfs/src/levels.rs",
+        text: "self.settle(&level).await;\n        }\n    }\n\n    /// Makes what is on disk",
+        replacement: "let _ = level;\n        }\n    }\n\n    /// Makes what is on disk",
         noticed_by: "what was flushed",
     },
     Mutation {
