@@ -60,7 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// How many tests run at the same time. Most of them wait for storage that is slow on purpose, or for
 /// a clock, and not for a processor.
-fn at_once() -> String {
+pub(crate) fn at_once() -> String {
     let processors = thread::available_parallelism().map_or(1, |number| number.get());
     (2 * processors).to_string()
 }

@@ -14,9 +14,12 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::process::{self, cargo};
-#[cfg(unix)]
-use crate::setup::{tools, windows as setup};
 use crate::workspace;
+#[cfg(unix)]
+use crate::{
+    setup::{tools, windows as setup},
+    test::at_once,
+};
 
 /// What is built on Linux.
 #[cfg(unix)]
@@ -86,12 +89,14 @@ pub(crate) fn test(nextest: &[String]) -> Result<()> {
     process::run(for_target("build").arg("--all-targets"))?;
     let _server = setup::Server::start()?;
     let mut tests = for_target("nextest");
-    process::run(tests.args(nextest).env("PATH", tools::search_path()))?;
+    let tests = tests.args(nextest).env("NEXTEST_TEST_THREADS", at_once());
+    process::run(tests.env("PATH", tools::search_path()))?;
     if nextest.is_empty() {
         for (subject, driver, impossible) in SUBJECTS {
             let mut scenarios = process::command(setup::runner());
             scenarios.arg(program(Some(TARGET), "projfs-scenarios.exe"));
             scenarios.args(["--subject", subject, "--driver", driver, "--impossible", impossible]);
+            scenarios.args(["--jobs", &at_once()]);
             process::run(&mut scenarios)?;
         }
     }

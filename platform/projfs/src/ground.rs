@@ -16,6 +16,8 @@ use crate::own::{Doing, Own, What};
 pub(crate) trait Links: Send + Sync + 'static {
     /// Makes one; both paths are absolute.
     fn make(&self, link: &Path, target: &Path) -> io::Result<()>;
+    /// Has one that is there lead elsewhere, with no moment between in which there is none.
+    fn lead(&self, link: &Path, target: &Path) -> io::Result<()>;
     /// Where one leads; `None` for what is no link.
     fn target(&self, link: &Path) -> io::Result<Option<PathBuf>>;
     /// Takes one away, and nothing that it leads to.
@@ -160,6 +162,12 @@ impl Ground {
     pub(crate) fn link(&self, names: &[&str], target: &[&str]) -> io::Result<()> {
         let _doing = self.changing(names);
         self.links.make(&self.path(names), &self.path(target))
+    }
+
+    /// Has a link that is there lead to another place, with no moment between in which there is none.
+    pub(crate) fn lead(&self, names: &[&str], target: &[&str]) -> io::Result<()> {
+        let _doing = self.changing(names);
+        self.links.lead(&self.path(names), &self.path(target))
     }
 
     /// Removes a link; that there is none is no failure.

@@ -302,6 +302,10 @@ impl Links for Junctions {
         pkgfs_win32::junction::make(link, target)
     }
 
+    fn lead(&self, link: &Path, target: &Path) -> io::Result<()> {
+        pkgfs_win32::junction::lead(link, target)
+    }
+
     fn target(&self, link: &Path) -> io::Result<Option<PathBuf>> {
         match fs::symlink_metadata(link) {
             Ok(data) if data.file_type().is_symlink() => fs::read_link(link).map(Some),

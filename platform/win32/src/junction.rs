@@ -26,13 +26,18 @@ use windows_sys::Win32::{
 /// Where something is there already, or the file system has no junctions; nothing is left then.
 pub fn make(link: &Path, target: &Path) -> io::Result<()> {
     fs::create_dir(link)?;
-    set(link, target).inspect_err(|_| {
+    lead(link, target).inspect_err(|_| {
         // Made just now, and empty.
         let _ = fs::remove_dir(link);
     })
 }
 
-fn set(link: &Path, target: &Path) -> io::Result<()> {
+/// Has a junction that is there lead elsewhere, at once: data of the same tag are replaced
+/// (`FSCTL_SET_REPARSE_POINT`).
+///
+/// # Errors
+/// Where there is none, or the file system has none.
+pub fn lead(link: &Path, target: &Path) -> io::Result<()> {
     let buffer = buffer(target)?;
     let directory = OpenOptions::new()
         .write(true)
@@ -97,6 +102,10 @@ mod tests {
             Ok(()) => {
                 fs::write(target.join("x"), b"here").unwrap();
                 assert_eq!(fs::read(link.join("x")).unwrap(), b"here");
+                let other = place.path().join("other");
+                fs::create_dir(&other).unwrap();
+                lead(&link, &other).unwrap();
+                assert!(!link.join("x").exists());
                 fs::remove_dir(&link).unwrap();
                 assert!(target.join("x").exists());
             }

@@ -1,8 +1,17 @@
 //! `projfs-scenarios [--subject reference|pkgfs|copied] [--pkgfs PATH] [--driver standin|win32] [--base DIR]
-//! [--list] [--impossible COUNT] [WORDS…]`: plays the scenarios whose sentence has all words, and prints a
-//! line each. It fails if one does, and if others than COUNT cannot be played on this machine.
+//! [--list] [--impossible COUNT] [--jobs COUNT] [WORDS…]`: plays the scenarios whose sentence has all words, so
+//! many at once, and prints a line each. It fails if one does, and if others than COUNT cannot be played on
+//! this machine.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 use anyhow::{Context as _, bail};
 use pkgfs_projfs_scenarios::{
@@ -16,6 +25,7 @@ struct Arguments {
     base: Option<PathBuf>,
     list: bool,
     impossible: Option<usize>,
+    jobs: usize,
     words: Vec<String>,
 }
 
@@ -28,6 +38,7 @@ fn arguments() -> anyhow::Result<Arguments> {
         base: None,
         list: false,
         impossible: None,
+        jobs: 1,
         words: Vec::new(),
     };
     let mut arguments = std::env::args().skip(1);
@@ -45,6 +56,7 @@ fn arguments() -> anyhow::Result<Arguments> {
             }
             "--base" => chosen.base = Some(value()?.into()),
             "--impossible" => chosen.impossible = Some(value()?.parse()?),
+            "--jobs" => chosen.jobs = value()?.parse()?,
             "--list" => chosen.list = true,
             "--read" => read(&value()?)?,
             option if option.starts_with("--") => bail!("unknown option {option}"),
@@ -58,6 +70,38 @@ fn arguments() -> anyhow::Result<Arguments> {
         other => bail!("unknown subject {other:?}: reference, pkgfs or copied"),
     };
     Ok(chosen)
+}
+
+/// What has come of scenarios so far.
+#[derive(Default)]
+struct Tally {
+    passed: usize,
+    skipped: usize,
+    impossible: usize,
+    failed: usize,
+}
+
+impl Tally {
+    fn count(&mut self, sentence: &str, outcome: anyhow::Result<Outcome>) {
+        match outcome {
+            Ok(Outcome::Passed) => {
+                self.passed += 1;
+                println!("ok    {sentence}");
+            }
+            Ok(Outcome::Skipped(why)) => {
+                self.skipped += 1;
+                println!("skip  {sentence}: {why}");
+            }
+            Ok(Outcome::Impossible(why)) => {
+                self.impossible += 1;
+                println!("can't {sentence}: {why}");
+            }
+            Err(error) => {
+                self.failed += 1;
+                println!("FAIL  {sentence}: {error:#}");
+            }
+        }
+    }
 }
 
 /// Reads a file and says when it begins: the program that another one ends while it reads.
@@ -77,42 +121,34 @@ fn main() -> anyhow::Result<ExitCode> {
             arguments.words.iter().all(|word| scenario.sentence.contains(word.as_str()))
         })
         .collect();
-    let (mut passed, mut skipped, mut impossible, mut failed) = (0, 0, 0, 0);
-    for scenario in &chosen {
-        if arguments.list {
-            println!("{}", scenario.sentence);
-            continue;
-        }
-        let scene = Scene::new(arguments.base.as_deref(), arguments.drive)?;
-        match scenario.play(&scene, arguments.subject.as_ref()) {
-            Ok(Outcome::Passed) => {
-                passed += 1;
-                println!("ok    {}", scenario.sentence);
-            }
-            Ok(Outcome::Skipped(why)) => {
-                skipped += 1;
-                println!("skip  {}: {why}", scenario.sentence);
-            }
-            Ok(Outcome::Impossible(why)) => {
-                impossible += 1;
-                println!("can't {}: {why}", scenario.sentence);
-            }
-            Err(error) => {
-                failed += 1;
-                println!("FAIL  {}: {error:#}", scenario.sentence);
-            }
-        }
-    }
-    if !arguments.list {
-        let name = arguments.subject.name();
-        println!(
-            "{name}: {passed} passed, {skipped} do not concern it, {impossible} cannot be played here, \
-             {failed} failed"
-        );
-    }
     if chosen.is_empty() {
         bail!("no scenario has these words");
     }
+    if arguments.list {
+        chosen.iter().for_each(|scenario| println!("{}", scenario.sentence));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let tally = Mutex::new(Tally::default());
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..arguments.jobs {
+            scope.spawn(|| {
+                while let Some(scenario) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let outcome = Scene::new(arguments.base.as_deref(), arguments.drive)
+                        .and_then(|scene| scenario.play(&scene, arguments.subject.as_ref()));
+                    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+                    tally.count(scenario.sentence, outcome);
+                }
+            });
+        }
+    });
+    let Tally { passed, skipped, impossible, failed } =
+        tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+    println!(
+        "{}: {passed} passed, {skipped} do not concern it, {impossible} cannot be played here, \
+         {failed} failed",
+        arguments.subject.name()
+    );
     if let Some(expected) = arguments.impossible.filter(|expected| *expected != impossible) {
         bail!("{impossible} scenarios cannot be played here, not {expected}");
     }

@@ -116,7 +116,8 @@ impl Mounted {
             if let Some(status) = self.child.try_wait()? {
                 bail!("pkgfs mount ended with {status}: {}", self.said());
             }
-            let told = !self.said().trim().is_empty();
+            // Its log may have said something before.
+            let told = self.said().contains(" is mounted ");
             let served = standin.is_none_or(Path::exists);
             if told && served {
                 return Ok(());

@@ -97,6 +97,12 @@ impl Links for HostLinks {
         std::os::unix::fs::symlink(target, link)
     }
 
+    fn lead(&self, link: &Path, target: &Path) -> io::Result<()> {
+        let new = link.with_extension("new");
+        self.make(&new, target)?;
+        fs::rename(new, link)
+    }
+
     fn target(&self, link: &Path) -> io::Result<Option<PathBuf>> {
         match fs::symlink_metadata(link) {
             Ok(data) if data.file_type().is_symlink() => fs::read_link(link).map(Some),
@@ -115,6 +121,10 @@ impl Links for HostLinks {
 impl Links for HostLinks {
     fn make(&self, link: &Path, target: &Path) -> io::Result<()> {
         fs::create_dir(link)?;
+        self.lead(link, target)
+    }
+
+    fn lead(&self, link: &Path, target: &Path) -> io::Result<()> {
         fs::write(link.join(LEADS), target.as_os_str().as_encoded_bytes())
     }
 
