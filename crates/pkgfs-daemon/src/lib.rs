@@ -57,9 +57,18 @@ pub use settings::{
 };
 pub use startup::turnable;
 
-/// Tells the daemon in this process to end: who manages services wants it to.
+/// What pkgfs keeps for the machine; and how who manages services ends the daemon in this process.
 #[cfg(windows)]
-pub use sys::stop;
+pub use sys::{machine_directory, stop};
+
+/// Says why a service does not serve: in its daemon's log, or in `service.log` beside it where it did
+/// not come to that.
+#[cfg(windows)]
+pub fn service_failed(why: &str) {
+    // Where the daemon's log was begun, it goes on there.
+    let _ = log_file::start("info", Some(&sys::log_directory().join("service.log")));
+    tracing::error!("the service does not serve: {why}");
+}
 
 /// What the system calls things, for messages.
 pub mod words {

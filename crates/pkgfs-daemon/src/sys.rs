@@ -11,7 +11,7 @@ mod windows;
 use windows as system;
 
 #[cfg(windows)]
-pub use system::stop;
+pub(crate) use system::data_directory;
 pub use system::{ADMINISTRATOR, END_A_DAEMON};
 pub(crate) use system::{
     LOG_VARIABLE, Stop, default_store, home, is_privileged, launch, leave_terminal, let_go,
@@ -20,4 +20,4 @@ pub(crate) use system::{
 #[cfg(unix)]
 pub(crate) use system::{PUBLIC_SOCKETS, SocketDirectory};
 #[cfg(windows)]
-pub(crate) use system::{data_directory, machine_directory};
+pub use system::{machine_directory, stop};

@@ -49,7 +49,7 @@ pub(crate) fn data_directory() -> PathBuf {
 }
 
 /// What pkgfs keeps for the machine.
-pub(crate) fn machine_directory() -> PathBuf {
+pub fn machine_directory() -> PathBuf {
     base("ProgramData").unwrap_or_else(|| PathBuf::from(r"C:\ProgramData")).join("pkgfs")
 }
 

@@ -189,7 +189,9 @@ fn serve(_arguments: Vec<OsString>) {
         .map_err(Into::into)
     });
     let _ = telling.join();
-    // The log tells why.
+    if let Err(error) = &served {
+        pkgfs_daemon::service_failed(&format!("{error:#}"));
+    }
     tell(manager, ServiceState::Stopped, u32::from(served.is_err()));
 }
 

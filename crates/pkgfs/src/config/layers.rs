@@ -25,7 +25,7 @@ pub(super) fn given_file(flag: Option<&Path>) -> Option<PathBuf> {
 
 /// The files to read, in order, and whether each must exist.
 pub(super) fn files(given: Option<&Path>) -> Vec<(PathBuf, bool)> {
-    let file = |directory: PathBuf| directory.join("pkgfs/config.toml");
+    let file = |directory: PathBuf| directory.join("pkgfs").join("config.toml");
     let system = sys::system_configuration().into_iter();
     let mut found: Vec<_> = system.map(|directory| (file(directory), false)).collect();
     if let Some(given) = given {

@@ -27,11 +27,10 @@ pub(crate) const NO_HAND_OVER: Option<&str> = Some(
 /// The directory that may hold the machine's `pkgfs\config.toml`: passed over if anybody else than
 /// administrators could have written it, for it names programs that are run.
 pub(crate) fn system_configuration() -> Vec<PathBuf> {
-    let Some(base) = env::var_os("ProgramData").map(PathBuf::from) else { return Vec::new() };
-    let directory = base.join("pkgfs");
+    let directory = pkgfs_daemon::machine_directory();
     let file = directory.join("config.toml");
     match [&directory, &file].into_iter().find_map(|path| stranger(path)) {
-        None => vec![base],
+        None => directory.parent().map(PathBuf::from).into_iter().collect(),
         Some((path, owner)) => {
             note(&format!(
                 "passed over {}: {} belongs to {owner}, and only administrators may decide for all; \
