@@ -88,15 +88,17 @@ pub(crate) fn test(nextest: &[String]) -> Result<()> {
     // features are settled once for all, and nothing is compiled twice.
     process::run(for_target("build").arg("--all-targets"))?;
     let _server = setup::Server::start()?;
+    let retries = if nextest.is_empty() { "--retries=1" } else { "--retries=0" };
     let mut tests = for_target("nextest");
     let tests = tests.args(nextest).env("NEXTEST_TEST_THREADS", at_once());
-    process::run(tests.env("PATH", tools::search_path()))?;
+    process::run(tests.arg(retries).env("PATH", tools::search_path()))?;
     if nextest.is_empty() {
         for (subject, driver, impossible) in SUBJECTS {
             let mut scenarios = process::command(setup::runner());
             scenarios.arg(program(Some(TARGET), "projfs-scenarios.exe"));
             scenarios.args(["--subject", subject, "--driver", driver, "--impossible", impossible]);
-            scenarios.args(["--jobs", &at_once()]);
+            // As on Linux, what fails once is a fault to be found, and the others' word counts none the less.
+            scenarios.args(["--jobs", &at_once(), "--retries", "1"]);
             process::run(&mut scenarios)?;
         }
     }

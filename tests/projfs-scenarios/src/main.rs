@@ -1,7 +1,7 @@
 //! `projfs-scenarios [--subject reference|pkgfs|copied] [--pkgfs PATH] [--driver standin|win32] [--base DIR]
-//! [--list] [--impossible COUNT] [--jobs COUNT] [WORDS…]`: plays the scenarios whose sentence has all words, so
-//! many at once, and prints a line each. It fails if one does, and if others than COUNT cannot be played on
-//! this machine.
+//! [--list] [--impossible COUNT] [--jobs COUNT] [--retries COUNT] [WORDS…]`: plays the scenarios whose sentence
+//! has all words, so many at once, and prints a line each. It fails if one does, also when it is played again
+//! so often, and if others than COUNT cannot be played on this machine.
 
 use std::{
     path::PathBuf,
@@ -26,6 +26,7 @@ struct Arguments {
     list: bool,
     impossible: Option<usize>,
     jobs: usize,
+    retries: usize,
     words: Vec<String>,
 }
 
@@ -39,6 +40,7 @@ fn arguments() -> anyhow::Result<Arguments> {
         list: false,
         impossible: None,
         jobs: 1,
+        retries: 0,
         words: Vec::new(),
     };
     let mut arguments = std::env::args().skip(1);
@@ -57,6 +59,7 @@ fn arguments() -> anyhow::Result<Arguments> {
             "--base" => chosen.base = Some(value()?.into()),
             "--impossible" => chosen.impossible = Some(value()?.parse()?),
             "--jobs" => chosen.jobs = value()?.parse()?,
+            "--retries" => chosen.retries = value()?.parse()?,
             "--list" => chosen.list = true,
             "--read" => read(&value()?)?,
             option if option.starts_with("--") => bail!("unknown option {option}"),
@@ -134,8 +137,16 @@ fn main() -> anyhow::Result<ExitCode> {
         for _ in 0..arguments.jobs {
             scope.spawn(|| {
                 while let Some(scenario) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = Scene::new(arguments.base.as_deref(), arguments.drive)
-                        .and_then(|scene| scenario.play(&scene, arguments.subject.as_ref()));
+                    let play = || {
+                        Scene::new(arguments.base.as_deref(), arguments.drive)
+                            .and_then(|scene| scenario.play(&scene, arguments.subject.as_ref()))
+                    };
+                    let mut outcome = play();
+                    for _ in 0..arguments.retries {
+                        let Err(error) = &outcome else { break };
+                        println!("AGAIN {}: {error:#}", scenario.sentence);
+                        outcome = play();
+                    }
                     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
                     tally.count(scenario.sentence, outcome);
                 }

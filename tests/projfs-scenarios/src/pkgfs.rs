@@ -71,17 +71,17 @@ impl Subject for Pkgfs {
         // rez itself is not asked: what it would say is said here.
         let settings = scene.store().with_file_name("pkgfs.toml");
         let said = scene.store().with_file_name("rez.json");
-        fs::write(&said, REZ)?;
+        fs::write(&said, REZ).context("cannot write what rez says")?;
         let text = format!(
             "store = '{}'\nrez.config_command = ['cmd', '/c', 'type', '{}']\n",
             scene.store().display(),
             said.display(),
         );
-        fs::write(&settings, text)?;
+        fs::write(&settings, text).context("cannot write the configuration")?;
         // One that was killed has left the address at which it served.
         fs::remove_file(scene.address()).ok();
         let log = scene.store().with_file_name("output");
-        let output = File::create(&log)?;
+        let output = File::create(&log).context("cannot make its log")?;
         let mut command = Command::new(&self.program);
         if scene.drive == Drive::Standin {
             let library = std::env::current_exe()?.with_file_name("projectedfslib.dll");
@@ -97,7 +97,7 @@ impl Subject for Pkgfs {
             .arg("--config")
             .arg(&settings)
             .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
+            .stdout(output.try_clone().context("cannot share its log")?)
             .stderr(output)
             .spawn()
             .with_context(|| format!("cannot start {}", self.program.display()))?;
@@ -113,7 +113,7 @@ impl Mounted {
     fn wait_for_mount(&mut self, standin: Option<&Path>) -> anyhow::Result<()> {
         let started = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait()? {
+            if let Some(status) = self.child.try_wait().context("cannot ask for its end")? {
                 bail!("pkgfs mount ended with {status}: {}", self.said());
             }
             // Its log may have said something before.
@@ -136,7 +136,7 @@ impl Mounted {
     fn run(&self, arguments: &[&str]) -> anyhow::Result<Output> {
         let mut command = Command::new(&self.program);
         command.args(arguments).arg("--config").arg(&self.settings);
-        Ok(command.stdin(Stdio::null()).output()?)
+        command.stdin(Stdio::null()).output().context("cannot run pkgfs")
     }
 }
 
@@ -148,7 +148,7 @@ impl Running for Mounted {
             bail!("pkgfs unmount: {}", String::from_utf8_lossy(&output.stderr));
         }
         let started = Instant::now();
-        while self.child.try_wait()?.is_none() {
+        while self.child.try_wait().context("cannot wait for its end")?.is_none() {
             if started.elapsed() > PATIENCE {
                 bail!("pkgfs does not end after unmount: {}", self.said());
             }

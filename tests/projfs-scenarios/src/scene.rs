@@ -39,7 +39,7 @@ impl Scene {
         };
         let directory = directory.context("cannot make a directory for a scene")?;
         for part in ["repository", "store"] {
-            fs::create_dir(directory.path().join(part))?;
+            fs::create_dir(directory.path().join(part)).context("cannot make its parts")?;
         }
         Ok(Self { directory: Some(directory), drive })
     }
@@ -90,13 +90,13 @@ impl Scene {
         files: &[(&str, &[u8])],
     ) -> anyhow::Result<()> {
         let directory = self.repository().join(name).join(version);
-        fs::create_dir_all(&directory)?;
+        fs::create_dir_all(&directory).context("cannot make a package")?;
         let definition = format!("name = {name:?}\nversion = {version:?}\ncachable = True\n");
-        fs::write(directory.join("package.py"), definition)?;
+        fs::write(directory.join("package.py"), definition).context("cannot write a definition")?;
         for (path, bytes) in files {
             let path = directory.join(path);
             fs::create_dir_all(path.parent().context("a file is in a directory")?)?;
-            fs::write(path, bytes)?;
+            fs::write(path, bytes).context("cannot write a file of a package")?;
         }
         Ok(())
     }
