@@ -122,7 +122,8 @@ fn cancelled(scene: &Scene, subject: &dyn Subject) -> anyhow::Result<Outcome> {
     }
     same_bytes("the file", &did("reading it", program.read_all(&path))?, &content)?;
     same_bytes("another", &did("reading another", program.read_all(&other))?, &content)?;
-    if let Some(standin) = program.standin() {
+    // ProjFS takes that for nothing, and the reference provider does it.
+    if let Some(standin) = program.standin().filter(|_| subject.abilities().registers) {
         let late = standin.trace().iter().filter(|line| *line == "completed late").count();
         same("how many commands were completed after they were cancelled", late, 0)?;
     }
