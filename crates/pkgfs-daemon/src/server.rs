@@ -7,7 +7,11 @@
 //! ([`control`](crate::control)). What only tells, and changes nothing, is
 //! told to all on the public socket of a daemon of root's whose mounts let others in.
 
-use std::{path::PathBuf, sync::Arc, time::UNIX_EPOCH};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant, UNIX_EPOCH},
+};
 
 use axum::{
     Json, Router,
@@ -27,11 +31,16 @@ use crate::{
     commands,
     control::{Listener, Peer},
     mounts::Mounts,
-    platform::{Platform, Readiness},
+    platform::{MountError, Platform, Readiness},
     profiles,
     public::Bounded,
     words,
 };
+
+/// Who uses a mount no longer than this does not keep it: rez's processes look at it in passing.
+const PASSING: Duration = Duration::from_secs(1);
+/// Between two attempts at an unmount.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// What the requests work on.
 pub(crate) struct Desk {
@@ -201,8 +210,15 @@ async fn unmount(
     State(desk): State<Arc<Desk>>,
     Json(order): Json<UnmountOrder>,
 ) -> Result<Json<Unmounted>, DaemonError> {
-    let remaining = desk.mounts.unmount(&order.mountpoint, order.lazy).await?;
-    Ok(Json(Unmounted { remaining }))
+    let started = Instant::now();
+    loop {
+        match desk.mounts.unmount(&order.mountpoint, order.lazy).await {
+            Err(DaemonError::Mount(MountError::Busy { .. })) if started.elapsed() < PASSING => {
+                tokio::time::sleep(AGAIN).await;
+            }
+            outcome => return Ok(Json(Unmounted { remaining: outcome? })),
+        }
+    }
 }
 
 async fn flush(State(desk): State<Arc<Desk>>, Json(order): Json<FlushOrder>) -> Response {

@@ -9,6 +9,8 @@ use std::{
     fs,
     io::{Read, Write},
     process::Stdio,
+    thread,
+    time::Duration,
 };
 
 use pkgfs_rez::VariantHandle;
@@ -125,6 +127,20 @@ fn a_busy_unmount_names_who_uses_it_and_leaves_the_mount_working() {
     assert!(place.mountpoint().join(".sys/pending").is_dir());
     drop((open, sitter));
     place.unmount(&[]).good();
+    place.assert_nothing_left();
+}
+
+#[test]
+fn who_uses_a_mount_in_passing_does_not_keep_it() {
+    let place = Place::new();
+    place.mount(&[]).good();
+    let open = fs::File::create(place.mountpoint().join(".sys/log/held")).unwrap();
+    let user = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(400));
+        drop(open);
+    });
+    place.unmount(&[]).good();
+    user.join().unwrap();
     place.assert_nothing_left();
 }
 
