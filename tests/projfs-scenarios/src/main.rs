@@ -4,6 +4,7 @@
 //! so often, and if others than COUNT cannot be played on this machine.
 
 use std::{
+    num::NonZeroUsize,
     path::PathBuf,
     process::ExitCode,
     sync::{
@@ -58,7 +59,7 @@ fn arguments() -> anyhow::Result<Arguments> {
             }
             "--base" => chosen.base = Some(value()?.into()),
             "--impossible" => chosen.impossible = Some(value()?.parse()?),
-            "--jobs" => chosen.jobs = value()?.parse()?,
+            "--jobs" => chosen.jobs = value()?.parse::<NonZeroUsize>()?.get(),
             "--retries" => chosen.retries = value()?.parse()?,
             "--list" => chosen.list = true,
             "--read" => read(&value()?)?,

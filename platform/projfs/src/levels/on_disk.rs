@@ -118,7 +118,11 @@ impl Provider {
         let same = |there: &Path| there.file_name().is_some_and(|last| last == name.as_str());
         match self.ground.there(&place)? {
             There::Link(there) if same(&there) => return Ok(()),
-            There::Link(_) => return self.ground.lead(&place, &target),
+            There::Link(_) => match self.ground.lead(&place, &target) {
+                Ok(()) => return Ok(()),
+                // One of another kind.
+                Err(_) => self.ground.unlink(&place)?,
+            },
             There::Nothing if is_ours => {}
             There::Nothing => {
                 let _ = self.projection.delete_tombstone(&entry_path(level, stem));

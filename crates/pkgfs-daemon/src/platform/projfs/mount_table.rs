@@ -135,9 +135,10 @@ pub fn state_of(path: &Path) -> PathState {
         RootState::EmptyDirectory => PathState::EmptyDirectory,
         RootState::NonEmptyDirectory => PathState::NonEmptyDirectory,
         RootState::NotADirectory => PathState::NotADirectory,
-        RootState::OtherRoot => {
-            PathState::Unreadable { reason: "another provider projects files there".to_owned() }
-        }
+        RootState::OtherRoot => PathState::Unreadable {
+            reason: "another provider projects files there, or did so: then delete the directory"
+                .to_owned(),
+        },
         RootState::Unreadable { reason } => PathState::Unreadable { reason },
     }
 }
